@@ -1,0 +1,1 @@
+"""Records in, records out: binding, traps, lability, ranking. numpy only."""

@@ -1,0 +1,1 @@
+"""Ligands, ions and hosts as chemistry: SMILES, radii, balanced reactions."""

@@ -1,0 +1,490 @@
+"""The small JSON files that every step writes: value, unit, status and provenance.
+
+A record is immutable, closed (unknown keys are refused) and written by rename, so it is either absent
+or whole. Signs: energies of reactions are products minus educts, negative binds. Units stand in the
+names: eV, Angstrom, electron charges, seconds, MB.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Annotated, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from peropass.errors import RecordError, ToyRecord
+
+SCHEMA_VERSION = 1
+ENERGY_SUM_TOLERANCE_EV = 1e-6
+
+Status = Literal["ok", "unconverged", "failed", "anomalous", "skipped", "missing"]
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9](?:[A-Za-z0-9-]{0,62}[A-Za-z0-9])?$")]
+
+
+class Part(BaseModel):
+    """A value object inside a record."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="constants")
+
+
+class Address(Part):
+    """Which calculation this is: one fact per level; `none` where a level is empty."""
+
+    campaign: Name
+    protocol: Name
+    host: Name = "none"
+    termination: Name = "none"
+    site: Name = "none"
+    candidate: Name = "none"
+    pose: Name = "none"
+
+
+class Provenance(Part):
+    """Where a number comes from and what it cost."""
+
+    revision: int
+    physics_hash: str = Field(description="hash of input structure, settings and revision")
+    inputs: dict[str, str] = Field(default_factory=dict, description="input name -> sha256/hash")
+    versions: dict[str, str] = Field(default_factory=dict, description="package or dataset -> version")
+    started_utc: str = ""
+    command: str = Field(default="", description="the one command that recomputes this record")
+    cores: int = 1
+    attempts: int = 1
+    wall_s: float = 0.0
+    core_s: float = 0.0
+    peak_MB: float = 0.0
+
+
+class Check(Part):
+    """One test of trustworthiness: what was found next to what is allowed."""
+
+    name: str
+    value: float | None
+    unit: str
+    limit: str
+    passed: bool
+
+
+class StructureRef(Part):
+    """A structure file beside the record, with the hash of what it holds."""
+
+    file: str
+    hash: str
+    n_atoms: int
+    composition: dict[str, int]
+
+
+class Energy(Part):
+    """Total energy of one cell, itemised; `total_eV` is the sum that enters reactions.
+
+    electronic_eV is extrapolated to zero smearing width; dispersion_cs_eV is the part of dispersion_eV
+    from pairs with Cs; dipole_eV is the Makov-Payne dipole term of a molecule in a cubic periodic box
+    (10.1103/PhysRevB.51.4014).
+    """
+
+    electronic_eV: float
+    free_eV: float
+    dispersion_eV: float = 0.0
+    dispersion_cs_eV: float = 0.0
+    dipole_eV: float = 0.0
+    total_eV: float
+
+    @model_validator(mode="after")
+    def _adds_up(self) -> Energy:
+        found = self.electronic_eV + self.dispersion_eV + self.dipole_eV
+        if abs(found - self.total_eV) > ENERGY_SUM_TOLERANCE_EV:
+            raise ValueError(f"total_eV {self.total_eV} is not the sum of its terms {found}")
+        return self
+
+
+class IonicStep(Part):
+    energy_eV: float
+    fmax_eV_per_ang: float
+    scf_iterations: int
+    seconds: float
+
+
+class Record(BaseModel):
+    """What all records share."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="constants")
+
+    kind: str
+    schema_version: int = SCHEMA_VERSION
+    status: Status
+    reason: str = ""
+    toy: bool = Field(default=False, description="made by the test-only toy engine: never ranks")
+    address: Address
+    provenance: Provenance
+
+
+class EosPoint(Part):
+    a_ang: float
+    energy_eV: float
+
+
+class EosRecord(Record):
+    """Equation of state of a cubic bulk phase: host or reservoir."""
+
+    kind: Literal["eos"] = "eos"
+    settings_hash: str
+    settings: dict
+    composition: dict[str, int] = Field(description="atoms in the cell = one formula unit")
+    kpts: tuple[int, int, int]
+    a_ang: float | None = None
+    bulk_modulus_GPa: float | None = None
+    energy: Energy | None = Field(default=None, description="per formula unit at the minimum")
+    points: list[EosPoint] = Field(default_factory=list)
+    checks: list[Check] = Field(default_factory=list)
+    structure: StructureRef | None = None
+
+
+class CalculationRecord(Record):
+    """A relaxation or a single point of a slab, a loaded slab, a molecule or a fragment."""
+
+    kind: Literal["relax", "single-point"]
+    role: Literal["slab", "molecule", "fragment", "bulk"]
+    settings_hash: str = Field(description="hash of all settings that energies must share")
+    settings: dict
+    kpts: tuple[int, int, int]
+    cell_ang: list[list[float]]
+    initial: StructureRef
+    final: StructureRef | None = None
+    energy: Energy | None = None
+    n_electrons: int | None = None
+    magnetic_moment_muB: float | None = None
+    dipole_e_ang: list[float] | None = None
+    work_functions_eV: list[float] | None = Field(default=None, description="bottom, top face")
+    fmax_eV_per_ang: float | None = None
+    ionic_steps: int = 0
+    scf_iterations: int = 0
+    history: list[IonicStep] = Field(default_factory=list)
+    remedies: list[str] = Field(default_factory=list)
+    checks: list[Check] = Field(default_factory=list)
+    anomalies: list[str] = Field(default_factory=list)
+
+
+class Pose(Part):
+    """One starting pose of a candidate on a site."""
+
+    id: Name
+    motif: str = Field(description="e.g. `fills-A-and-X`, `donor-on-Pb`, `adsorbed-on-halide`")
+    anchor: str = Field(description="anchor atoms of the ligand, e.g. `O3` or `N0+S5`")
+    conformer: int
+    energy_xtb_eV: float | None = None
+    kept: bool
+    rank: int | None = Field(default=None, description="0 is relaxed first, where kept")
+    reason: str = Field(default="", description="why it was dropped, or what the cheap tier did")
+    file: str | None = None
+
+
+class Filter(Part):
+    name: str
+    before: int
+    after: int
+
+
+class PosesRecord(Record):
+    """Starting poses, what each filter removed, and which survive for DFT."""
+
+    kind: Literal["poses"] = "poses"
+    method: str = Field(description="cheap tier used, e.g. `GFN1-xTB 2x2 repeat, frozen slab`")
+    filters: list[Filter]
+    poses: list[Pose]
+
+
+class LevelSet(Part):
+    """Kohn-Sham states around the gap at one level of theory.
+
+    energies_eV on the engine's own scale; filling is 0..1 per state; weights[n][atom] = (s, p, d)
+    projector weights, each state normalised to one over all atoms and l.
+    """
+
+    spin_orbit: bool
+    first_index: int = Field(description="index of the first listed state in the full spectrum")
+    n_occupied: int = Field(description="number of fully occupied states of the neutral cell")
+    energies_eV: list[float]
+    filling: list[float]
+    spin: list[int]
+    kpoint: list[int]
+    weights: list[list[list[float]]]
+
+
+class LevelsRecord(Record):
+    """Levels of one relaxed slab, and what is needed to put slabs on one energy axis."""
+
+    kind: Literal["levels"] = "levels"
+    settings_hash: str
+    settings: dict
+    structure: StructureRef
+    kpts: tuple[int, int, int]
+    cell_ang: list[list[float]]
+    n_electrons: int
+    fermi_eV: float | None = None
+    vacuum_eV: list[float] | None = Field(default=None, description="below the slab, above the slab")
+    atomic_potentials_eV: list[float] = Field(description="electrostatic potential at each nucleus")
+    semicore_eV: float | None = Field(default=None, description="lowest eigenvalue")
+    fixed: list[int] = Field(description="atoms frozen at bulk-like positions")
+    fragment: list[int] = Field(description="0 slab, 1 ligand, per atom")
+    layer: list[int] = Field(description="atomic layer per atom, 1 = top face; 0 = ligand")
+    scalar: LevelSet | None = None
+    soc: LevelSet | None = None
+    hse_soc: LevelSet | None = None
+
+
+class Term(Part):
+    """One species of a reaction with its coefficient (educts negative) and energy."""
+
+    species: str
+    coefficient: float
+    energy_eV: float | None
+    record: str = Field(default="", description="record file, relative to the campaign folder")
+
+
+class ReactionEnergy(Part):
+    """A balanced reaction and its energy (products minus educts; negative = downhill)."""
+
+    name: str
+    equation: str
+    value_eV: float | None
+    dispersion_eV: float | None = None
+    dispersion_cs_eV: float | None = None
+    error_eV: float | None = None
+    terms: list[Term]
+    status: Status = "ok"
+    reason: str = ""
+
+
+class Decomposition(Part):
+    """binding = interaction + slab_deformation + ligand_deformation (eV)."""
+
+    interaction_eV: float
+    slab_deformation_eV: float
+    ligand_deformation_eV: float
+    closure_eV: float = Field(description="sum minus binding; zero up to rounding")
+
+
+class GapState(Part):
+    """One state inside the window between the pristine slab's edges."""
+
+    index: int
+    spin: int
+    energy_above_vbm_eV: float
+    nearest_edge: Literal["VBM", "CBM"]
+    depth_eV: float
+    depth_fraction: float
+    filling: float
+    participation_ratio: float = Field(description="N_eff / N_eff(edge of pristine slab)")
+    defect_weight: float
+    ligand_weight: float
+    surface_weight: float
+    label: Literal["host-like", "surface-resonance", "shallow", "localised-trap", "ligand-level"]
+    character: str = Field(description="in words, e.g. `Pb 6p of the exposed Pb, 61 %`")
+    rule: str = Field(description="each comparison that led to the label")
+
+
+class TrapReport(Part):
+    """Verdict on a loaded slab against the bare socket and the pristine slab."""
+
+    verdict: Literal["healed", "partly", "unchanged", "worse", "no-trap-to-heal", "undecided"]
+    reason: str = ""
+    spin_orbit: bool
+    thresholds: dict[str, float]
+    alignment_eV: float
+    alignment_spread_eV: float
+    vacuum_alignment_eV: float | None = None
+    flags: list[str] = Field(default_factory=list)
+    gap_pristine_eV: float
+    gap_eV: float
+    gap_scalar_eV: float | None = None
+    ionisation_energy_eV: float | None = None
+    states_before: list[GapState] = Field(description="bare socket")
+    states_after: list[GapState] = Field(description="loaded slab")
+    n_traps_before: int
+    n_traps_after: int
+
+
+class Formability(Part):
+    t: float | None
+    mu: float | None
+    tau: float | None
+    composition: str
+    notes: list[str] = Field(default_factory=list)
+
+
+class Channel(Part):
+    """One way for the ligand to leave (positive = costs free energy)."""
+
+    name: str
+    equation: str
+    electronic_eV: float | None
+    free_energy_eV: float | None
+    temperature_K: float
+    concentration_M: float
+    solvent: str
+    terms: dict[str, float] = Field(default_factory=dict)
+    status: Status = "ok"
+    reason: str = ""
+
+
+class Distortion(Part):
+    pb_x_pb_angle_deg: float | None
+    bond_length_distortion: float | None
+    angle_variance_deg2: float | None
+    max_surface_shift_ang: float | None
+
+
+class Literature(Part):
+    text: str
+    source: str
+
+
+class CandidateRecord(Record):
+    """All that is known of one candidate on one site; one row of the report."""
+
+    kind: Literal["candidate"] = "candidate"
+    label: str = Field(description="short human name")
+    ligand: Name = Field(description="id in the ligand library")
+    ligand_class: str
+    role: Literal["candidate", "native", "self-test"] = "candidate"
+    full_smiles: str
+    model_smiles: str
+    truncation: str
+    coverage: float | None = Field(default=None, description="ligands per surface A site")
+    n_atoms: int | None = None
+    core_seconds: float = 0.0
+    best_pose: str | None = None
+    poses_file: str | None = None
+    relax_files: list[str] = Field(default_factory=list)
+    levels_file: str | None = None
+    reactions: list[ReactionEnergy] = Field(default_factory=list)
+    decomposition: Decomposition | None = None
+    traps: TrapReport | None = None
+    formability: Formability | None = None
+    channels: list[Channel] = Field(default_factory=list)
+    distortion: Distortion | None = None
+    chain_length_ang: float | None = None
+    footprint_ang2: float | None = None
+    anomalies: list[str] = Field(default_factory=list)
+    literature: list[Literature] = Field(default_factory=list)
+
+    def reaction(self, name: str) -> ReactionEnergy | None:
+        """The reaction called `name`, or None."""
+        return next((r for r in self.reactions if r.name == name), None)
+
+
+class RankedRow(Part):
+    """One line of the ranking; None where a number is missing (its reason is in `reason`)."""
+
+    rank: int | None
+    rank_low: int | None
+    rank_high: int | None
+    candidate: str
+    ligand_class: str
+    host: str
+    termination: str
+    site: str
+    status: Status
+    binding_energy_eV: float | None = None
+    binding_error_eV: float | None = None
+    vs_native_eV: float | None = None
+    vs_native_error_eV: float | None = None
+    exchange_eV: float | None = None
+    lability_eV: float | None = None
+    lability_error_eV: float | None = None
+    dispersion_share_eV: float | None = None
+    dispersion_cs_eV: float | None = None
+    trap_verdict: str | None = None
+    n_traps: int | None = None
+    gap_eV: float | None = None
+    ligand_levels: int | None = None
+    distortion: float | None = None
+    chain_length_ang: float | None = None
+    t: float | None = None
+    mu: float | None = None
+    tau: float | None = None
+    n_atoms: int | None = None
+    core_seconds: float = 0.0
+    pareto_front: int | None = None
+    score: float | None = None
+    tied_with: list[str] = Field(default_factory=list)
+    role: str = "candidate"
+    reason: str = ""
+
+
+class RankingRecord(Record):
+    kind: Literal["ranking"] = "ranking"
+    weights: dict[str, float]
+    axes: dict[str, str] = Field(description="axis -> what is better, e.g. `lower`")
+    seed: int
+    samples: int
+    error_model: dict
+    expected: int
+    counts: dict[str, int]
+    rows: list[RankedRow]
+    self_tests: list[Check] = Field(default_factory=list)
+    notes: list[str] = Field(default_factory=list)
+
+
+R = TypeVar("R", bound=Record)
+KINDS: dict[str, type[Record]] = {
+    "eos": EosRecord,
+    "relax": CalculationRecord,
+    "single-point": CalculationRecord,
+    "poses": PosesRecord,
+    "levels": LevelsRecord,
+    "candidate": CandidateRecord,
+    "ranking": RankingRecord,
+}
+
+
+def write_text(path: str | Path, text: str) -> Path:
+    """Write a file so that it is absent or whole: temporary sibling, fsync, rename."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    with open(temporary, "w", encoding="utf-8") as stream:
+        stream.write(text)
+        stream.flush()
+        os.fsync(stream.fileno())
+    os.replace(temporary, path)
+    return path
+
+
+def write_record(record: Record, path: str | Path) -> Path:
+    """Write `record` as JSON by rename."""
+    return write_text(path, record.model_dump_json(indent=1) + "\n")
+
+
+def read_record(path: str | Path, kind: type[R] | None = None, allow_toy: bool = False) -> R:
+    """Read and validate one record.
+
+    Raises
+    ------
+    RecordError
+        The file is missing, is not JSON, has an unknown kind or violates the schema; the message names
+        the file and the first offending key.
+    ToyRecord
+        The record was made by the toy engine and `allow_toy` is false.
+    """
+    path = Path(path)
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise RecordError(f"{path}: no such record") from None
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise RecordError(f"{path}: not JSON ({error})") from None
+    model = kind or KINDS.get(data.get("kind", "") if isinstance(data, dict) else "")
+    if model is None:
+        raise RecordError(f"{path}: unknown record kind; allowed: {', '.join(KINDS)}")
+    try:
+        record = model.model_validate(data)
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(str(part) for part in first["loc"]) or "(record)"
+        raise RecordError(f"{path}: {key}: {first['msg']}, found {first.get('input')!r:.80}") from None
+    if record.toy and not allow_toy:
+        raise ToyRecord(f"{path}: made by the toy engine, which exists for tests only")
+    return record

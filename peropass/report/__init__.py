@@ -1,0 +1,1 @@
+"""Records in, HTML, CSV and JSON out; no physics."""

@@ -1,0 +1,1 @@
+"""Slabs, sites, poses and anomalies: atoms in, atoms out; no files, no calculators."""
