@@ -1,0 +1,180 @@
+"""Hosts and competing phases as data: ions, space group, published cell, and the bulk cell they make."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import yaml
+from ase import Atoms
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from peropass.errors import InputError
+
+STRUCTURES = Path(__file__).resolve().parents[2] / "structures"
+IonRole = Literal["A", "B", "X"]
+PEROVSKITE_PHASES = ("cubic", "tetragonal", "orthorhombic")
+
+
+class Closed(BaseModel):
+    """A frozen piece of a structure file; unknown keys are refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Cell(Closed):
+    a_ang: float = Field(gt=0)
+    b_ang: float = Field(gt=0)
+    c_ang: float = Field(gt=0)
+    alpha_deg: float = 90.0
+    beta_deg: float = 90.0
+    gamma_deg: float = 90.0
+
+    def parameters(self) -> list[float]:
+        """Lengths in Angstrom, then angles in degrees."""
+        return [self.a_ang, self.b_ang, self.c_ang, self.alpha_deg, self.beta_deg, self.gamma_deg]
+
+
+class CrystalSite(Closed):
+    """One orbit of the space group in fractional coordinates of the conventional cell."""
+
+    ion: IonRole
+    element: str
+    xyz: tuple[float, float, float]
+
+
+class Source(Closed):
+    text: str
+    doi: str = Field(pattern=r"^10\.\d{4,9}/\S+$")
+
+
+class Host(Closed):
+    """A crystalline phase: composition, symmetry and published cell.
+
+    `ions` gives the formal charge of each element per role; `formula_units` is counted in the
+    conventional cell. For phases that are not perovskites (reservoirs, delta) a role may be missing.
+    """
+
+    name: str
+    polymorph: str
+    phase: Literal["cubic", "tetragonal", "orthorhombic", "delta", "reservoir"]
+    space_group: int = Field(ge=1, le=230)
+    setting: str = Field(default="", description="Hermann-Mauguin symbol of a non-standard setting")
+    ions: dict[IonRole, dict[str, int]]
+    cell: Cell
+    temperature_K: float | None = None
+    formula_units: int = Field(ge=1)
+    sites: tuple[CrystalSite, ...]
+    mixing: dict[IonRole, dict[str, float]] = Field(
+        default_factory=dict, description="role -> element -> fraction, for alloys"
+    )
+    source: Source
+    note: str = ""
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Host:
+        for site in self.sites:
+            if site.element not in self.ions.get(site.ion, {}):
+                raise ValueError(f"site element {site.element} is not among the {site.ion} ions")
+        for role, fractions in self.mixing.items():
+            if abs(sum(fractions.values()) - 1) > 1e-6 or min(fractions.values()) < 0:
+                raise ValueError(f"mixing of {role} must be fractions that add up to 1")
+            if not set(fractions) <= set(self.ions.get(role, {})):
+                raise ValueError(f"mixing of {role} names an element that is not among its ions")
+        return self
+
+    @property
+    def elements(self) -> dict[IonRole, tuple[str, ...]]:
+        """Elements of each role."""
+        return {role: tuple(charges) for role, charges in self.ions.items()}
+
+    def symbol(self, role: IonRole) -> str:
+        """Element that stands for `role` in the parent structure (the first site of that role)."""
+        found = [site.element for site in self.sites if site.ion == role]
+        if not found:
+            raise InputError(f"structures: {self.name}", f"no {role} ion", "a phase with that ion")
+        return found[0]
+
+    @property
+    def pseudocubic_ang(self) -> float:
+        """Published pseudo-cubic lattice constant: cube root of the volume per formula unit."""
+        from ase.cell import Cell as AseCell
+
+        volume = AseCell.fromcellpar(self.cell.parameters()).volume
+        return float((volume / self.formula_units) ** (1 / 3))
+
+
+def host_names(folder: Path = STRUCTURES / "hosts") -> list[str]:
+    """Names of all phases that have a file in `folder`."""
+    return sorted(path.stem for path in folder.glob("*.yaml"))
+
+
+@cache
+def load_host(name: str, folder: Path = STRUCTURES / "hosts") -> Host:
+    """Read one phase from ``folder/name.yaml``.
+
+    Raises
+    ------
+    InputError
+        There is no such file, or it violates the schema; names the file and the key.
+    """
+    path = folder / f"{name}.yaml"
+    where = f"structures/{folder.name}/{name}.yaml"
+    if name not in host_names(folder):
+        raise InputError(f"structures/{folder.name}", repr(name), ", ".join(host_names(folder)))
+    try:
+        host = Host.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+    except yaml.YAMLError as error:
+        raise InputError(where, f"not YAML ({error})", "a YAML mapping") from None
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(str(part) for part in first["loc"]) or "(file)"
+        raise InputError(f"{where}: {key}", f"{first.get('input')!r:.60}", first["msg"]) from None
+    if host.name != name:
+        raise InputError(f"{where}: name", host.name, f"{name}, as the file is called")
+    return host
+
+
+def bulk(host: Host, a_ang: float | None = None) -> Atoms:
+    """Conventional cell of `host`, scaled to a pseudo-cubic lattice constant.
+
+    Parameters
+    ----------
+    host : Host
+    a_ang : float, optional
+        Pseudo-cubic lattice constant in Angstrom (for a cubic host the lattice constant); the published
+        one by default.
+
+    Returns
+    -------
+    Atoms
+        Periodic cell with the array ``ion`` ("A", "B" or "X") and info ``host``.
+    """
+    from ase.spacegroup import crystal
+
+    # ASSUME a non-cubic cell is scaled isotropically: its published axis ratios and fractional
+    # coordinates are kept, since one number (the campaign's lattice constant) cannot change them.
+    scale = 1.0 if a_ang is None else a_ang / host.pseudocubic_ang
+    if scale <= 0:
+        raise InputError(f"host {host.name}: a_ang", a_ang, "a positive length in Angstrom")
+    parameters = np.array(host.cell.parameters())
+    parameters[:3] *= scale
+    atoms = crystal(
+        [site.element for site in host.sites],
+        [site.xyz for site in host.sites],
+        spacegroup=host.setting or host.space_group,
+        cellpar=parameters.tolist(),
+        symprec=1e-3,
+    )
+    roles = [host.sites[kind].ion for kind in atoms.arrays["spacegroup_kinds"]]
+    made = Atoms(
+        atoms.get_chemical_symbols(),
+        scaled_positions=atoms.get_scaled_positions(wrap=True),
+        cell=atoms.cell,
+        pbc=True,
+    )
+    made.set_array("ion", np.array(roles, dtype="<U1"))
+    made.info["host"] = host.name
+    return made

@@ -1,0 +1,238 @@
+"""Symmetric slabs with an odd number of atomic layers, cut through pymatgen's oriented cell."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+from ase import Atoms
+from ase.build import make_supercell
+from ase.constraints import FixAtoms
+
+from peropass.errors import InputError
+from peropass.surfaces.hosts import PEROVSKITE_PHASES, Host, bulk
+
+# ASSUME the slab's lowest atom lies 4.5 A above the cell boundary: the dipole layer sits at that
+# boundary and must be in vacuum; in plane waves the rest of the vacuum may lie above the slab.
+BOTTOM_ANG = 4.5
+MIN_TO_BOUNDARY_ANG = 4.0
+TILT_DEG = 4.0  # start of the M-point rotation; relaxation finds the real angle
+RATTLE_ANG = 0.02
+RATTLE_SEED = 20240607
+
+# Lateral cells in pseudo-cubic surface units; 1x1 is absent because it does not fold M onto Gamma.
+LATERAL_UNITS = {"sqrt2": 2, "2x2": 4, "2sqrt2": 8}
+LATERAL_MATRIX = {
+    1: ((1, 0), (0, 1)),
+    2: ((1, 1), (-1, 1)),
+    4: ((2, 0), (0, 2)),
+    8: ((2, 2), (-2, 2)),
+}
+
+
+def build_slab(
+    host: Host,
+    termination: str,
+    *,
+    a_ang: float,
+    lateral: str = "sqrt2",
+    layers: int = 3,
+    height_ang: float,
+    frozen_layers: int = 1,
+    tilt: bool = True,
+) -> Atoms:
+    """Slab of `host` with the named termination on both faces.
+
+    Parameters
+    ----------
+    host : Host
+        A perovskite phase.
+    termination : str
+        Miller indices and surface layer, ``001-CsX`` or ``001-PbX2`` (``110-...`` for orthorhombic
+        hosts); the host's own ions may be written instead of Cs and Pb.
+    a_ang : float
+        Pseudo-cubic lattice constant, Angstrom.
+    lateral : str
+        ``sqrt2``, ``2x2`` or ``2sqrt2``, in units of the pseudo-cubic surface cell.
+    layers : int
+        Odd number of atomic layers (AX and BX2 alternate).
+    height_ang : float
+        Length of the cell along the surface normal, Angstrom.
+    frozen_layers : int
+        Number of atomic layers fixed at the bottom.
+    tilt : bool
+        Start off the high-symmetry saddle: an in-phase rotation of the octahedra about the normal
+        (a0a0c+, cubic hosts) and a fixed rattle of the free atoms.
+
+    Returns
+    -------
+    Atoms
+        pbc (T, T, F), c along z, lowest atom at z = 4.5 A, FixAtoms, arrays ``ion`` (A, B, X),
+        ``layer`` (1 = top), ``fragment`` (0) and ``smiles_index`` (-1).
+    """
+    miller, surface = read_termination(termination, host)
+    _check(host, termination, lateral, layers, height_ang, frozen_layers)
+    planes, lateral_cell, step = _layers_of(host, miller, a_ang, lateral, termination)
+    start = next(k for k, plane in enumerate(planes) if plane.info["kind"] == surface)
+    slab = _stack(planes, start, layers, step)
+    slab.set_cell([*lateral_cell, [0, 0, height_ang]])
+    slab.pbc = (True, True, False)
+    slab.positions[:, 2] += BOTTOM_ANG - slab.positions[:, 2].min()
+    if height_ang - slab.positions[:, 2].max() < MIN_TO_BOUNDARY_ANG:
+        raise InputError(
+            f"slab {termination}: height_ang",
+            height_ang,
+            f"at least {slab.positions[:, 2].max() + MIN_TO_BOUNDARY_ANG:.1f} A for {layers} layers",
+        )
+    slab.wrap(pbc=(True, True, False))
+    slab.info = {"host": host.name, "termination": termination}
+    n_atoms = len(slab)
+    slab.set_array("fragment", np.zeros(n_atoms, int))
+    slab.set_array("smiles_index", np.full(n_atoms, -1))
+    frozen = np.flatnonzero(slab.arrays["layer"] > layers - frozen_layers)
+    if tilt:
+        if host.phase == "cubic":
+            _rotate_octahedra(slab, a_ang, frozen)
+        _rattle(slab, frozen)
+    slab.set_constraint(FixAtoms(indices=frozen))
+    return slab
+
+
+def read_termination(termination: str, host: Host) -> tuple[tuple[int, int, int], str]:
+    """Miller indices and kind of surface layer (``AX`` or ``BX2``) of a termination name."""
+    a, b, x = (host.symbol(role) for role in "ABX")
+    names = {f"{s}{t}": "AX" for s in (a, "Cs", "A") for t in ("X", x)}
+    names |= {f"{s}{t}2": "BX2" for s in (b, "Pb", "B") for t in ("X", x)}
+    match = re.fullmatch(r"(\d)(\d)(\d)-(\w+)", termination)
+    if match is None or match[4] not in names:
+        allowed = f"hkl-{a}X or hkl-{b}X2, e.g. 001-{a}X"
+        raise InputError(f"host {host.name}: termination", repr(termination), allowed)
+    return (int(match[1]), int(match[2]), int(match[3])), names[match[4]]
+
+
+def _check(
+    host: Host, termination: str, lateral: str, layers: int, height_ang: float, frozen_layers: int
+) -> None:
+    where = f"slab {host.name} {termination}"
+    if host.phase not in PEROVSKITE_PHASES:
+        raise InputError(where, f"phase {host.phase}", ", ".join(PEROVSKITE_PHASES))
+    if lateral not in LATERAL_UNITS:
+        raise InputError(f"{where}: lateral", repr(lateral), ", ".join(LATERAL_UNITS))
+    if layers < 3 or layers % 2 == 0:
+        raise InputError(f"{where}: layers", layers, "an odd number, at least 3")
+    if not 0 <= frozen_layers < layers:
+        raise InputError(f"{where}: frozen_layers", frozen_layers, f"0 to {layers - 1}")
+    if not np.isfinite(height_ang) or height_ang <= 0:
+        raise InputError(f"{where}: height_ang", height_ang, "a positive length in Angstrom")
+
+
+def _oriented_bulk(host: Host, miller: tuple[int, int, int], a_ang: float) -> Atoms:
+    """Bulk cell with its first two vectors in the surface plane, x along the first, z the normal."""
+    from pymatgen.core.surface import SlabGenerator
+    from pymatgen.io.ase import AseAtomsAdaptor
+
+    cell = bulk(host, a_ang)
+    structure = AseAtomsAdaptor.get_structure(cell)
+    structure.add_site_property("ion", cell.arrays["ion"].tolist())
+    generator = SlabGenerator(
+        structure, miller, min_slab_size=1, min_vacuum_size=1, primitive=False, center_slab=False
+    )
+    oriented = generator.oriented_unit_cell
+    lattice, scaled = oriented.lattice.matrix, oriented.frac_coords
+    if np.linalg.det(lattice) < 0:
+        lattice, scaled = lattice[[1, 0, 2]], scaled[:, [1, 0, 2]]
+    made = Atoms([site.specie.symbol for site in oriented], scaled_positions=scaled, cell=lattice)
+    made.set_array("ion", np.array(oriented.site_properties["ion"], dtype="<U1"))
+    standard, _ = made.cell.standard_form()
+    made.set_cell(standard, scale_atoms=True)
+    made.pbc = True
+    return made
+
+
+def _layers_of(
+    host: Host, miller: tuple[int, int, int], a_ang: float, lateral: str, termination: str
+) -> tuple[list[Atoms], np.ndarray, np.ndarray]:
+    """Atomic layers of one repeat along the normal, lateral cell (2, 3) and repeat vector (3,).
+
+    B ions define the planes of the BX2 layers; AX planes lie half-way. Every atom belongs to the
+    nearest plane, so tilted octahedra do not split a layer.
+    """
+    oriented = _oriented_bulk(host, miller, a_ang)
+    area = np.linalg.norm(np.cross(oriented.cell[0], oriented.cell[1]))
+    units = round(area / a_ang**2)
+    wanted = LATERAL_UNITS[lateral]
+    if units < 1 or wanted % units or wanted // units not in LATERAL_MATRIX:
+        allowed = [name for name, n in LATERAL_UNITS.items() if n % max(units, 1) == 0]
+        raise InputError(f"slab {host.name} {termination}: lateral", lateral, ", ".join(allowed))
+    matrix = np.eye(3, dtype=int)
+    matrix[:2, :2] = LATERAL_MATRIX[wanted // units]
+    cell = make_supercell(oriented, matrix)
+    standard, _ = cell.cell.standard_form()
+    cell.set_cell(standard, scale_atoms=True)
+    repeat = cell.cell[2].copy()
+    n_planes = 2 * round(repeat[2] / a_ang)
+    spacing = repeat[2] / n_planes
+    heights = cell.positions[:, 2]
+    phase = np.angle(np.mean(np.exp(1j * np.pi * heights[cell.arrays["ion"] == "B"] / spacing)))
+    offset = phase * spacing / np.pi
+    index = np.round((heights - offset) / spacing).astype(int)
+    planes = []
+    for k in range(n_planes):
+        plane = cell[index % n_planes == k]
+        turns = (index[index % n_planes == k] - k) // n_planes
+        plane.positions -= turns[:, None] * repeat
+        plane.info["kind"] = "BX2" if k % 2 == 0 else "AX"
+        planes.append(plane)
+    return planes, cell.cell[:2].copy(), repeat
+
+
+def _stack(planes: list[Atoms], start: int, layers: int, step: np.ndarray) -> Atoms:
+    """`layers` planes from `start` upwards, with the array ``layer`` counted from the top."""
+    slab = Atoms()
+    for number in range(layers):
+        turn, k = divmod(start + number, len(planes))
+        plane = planes[k].copy()
+        plane.positions += turn * step
+        plane.set_array("layer", np.full(len(plane), layers - number))
+        slab = plane if number == 0 else slab + plane
+    return slab
+
+
+def _rotate_octahedra(slab: Atoms, a_ang: float, frozen: np.ndarray) -> None:
+    """Turn neighbouring octahedra against each other about z, in phase along z (M3+ mode)."""
+    ion = slab.arrays["ion"]
+    centres = np.flatnonzero(ion == "B")
+    first = slab.positions[centres[0]]
+    axis = _pseudocubic_axis(slab, a_ang)
+    side = np.array([-axis[1], axis[0], 0.0])
+    angle = np.tan(np.radians(TILT_DEG))
+    for x in np.setdiff1d(np.flatnonzero(ion == "X"), frozen):
+        vectors = slab.get_distances(x, centres, mic=True, vector=True)
+        lengths = np.linalg.norm(vectors, axis=1)
+        nearest = int(np.argmin(lengths))
+        arm = -vectors[nearest]
+        if abs(arm[2]) > 0.5 * lengths[nearest]:
+            continue
+        shift = slab.positions[x] - arm - first
+        parity = round(shift @ axis / a_ang) + round(shift @ side / a_ang)
+        sign = 1.0 if parity % 2 == 0 else -1.0
+        slab.positions[x] += sign * angle * np.cross([0.0, 0.0, 1.0], arm)
+
+
+def _pseudocubic_axis(slab: Atoms, a_ang: float) -> np.ndarray:
+    """In-plane direction between neighbouring B ions of a cubic (001) slab."""
+    centres = np.flatnonzero(slab.arrays["ion"] == "B")
+    layer = slab.arrays["layer"]
+    same = centres[layer[centres] == layer[centres[0]]]
+    vectors = slab.get_distances(same[0], same, mic=True, vector=True)
+    lengths = np.linalg.norm(vectors, axis=1)
+    nearest = vectors[np.argmin(np.abs(lengths - a_ang))]
+    return nearest / np.linalg.norm(nearest)
+
+
+def _rattle(slab: Atoms, frozen: np.ndarray) -> None:
+    """Move every free atom by about `RATTLE_ANG`, the same on every call."""
+    shifts = np.random.default_rng(RATTLE_SEED).normal(size=(len(slab), 3))
+    shifts *= RATTLE_ANG / np.sqrt(3)
+    shifts[frozen] = 0.0
+    slab.positions += shifts
