@@ -199,7 +199,9 @@ class LevelSet(Part):
     """Kohn-Sham states around the gap at one level of theory.
 
     energies_eV on the engine's own scale; filling is 0..1 per state; weights[n][atom] = (s, p, d)
-    projector weights, each state normalised to one over all atoms and l.
+    projector weights, each state normalised to one over all atoms and l; captured[n] is their sum
+    before that (small where a state lives between the atoms or in the vacuum). Kramers partners are
+    both listed where spin_orbit; k-points are those of the irreducible zone.
     """
 
     spin_orbit: bool
@@ -210,6 +212,7 @@ class LevelSet(Part):
     spin: list[int]
     kpoint: list[int]
     weights: list[list[list[float]]]
+    captured: list[float] = Field(default_factory=list)
 
 
 class LevelsRecord(Record):
@@ -226,6 +229,12 @@ class LevelsRecord(Record):
     vacuum_eV: list[float] | None = Field(default=None, description="below the slab, above the slab")
     atomic_potentials_eV: list[float] = Field(description="electrostatic potential at each nucleus")
     semicore_eV: float | None = Field(default=None, description="lowest eigenvalue")
+    semicore_atoms_eV: list[float | None] = Field(
+        default_factory=list, description="centroid of the semicore levels, per atom"
+    )
+    charge_e: float = 0.0
+    symbols: list[str] = Field(default_factory=list)
+    positions_ang: list[list[float]] = Field(default_factory=list)
     fixed: list[int] = Field(description="atoms frozen at bulk-like positions")
     fragment: list[int] = Field(description="0 slab, 1 ligand, per atom")
     layer: list[int] = Field(description="atomic layer per atom, 1 = top face; 0 = ligand")
@@ -283,6 +292,8 @@ class GapState(Part):
     label: Literal["host-like", "surface-resonance", "shallow", "localised-trap", "ligand-level"]
     character: str = Field(description="in words, e.g. `Pb 6p of the exposed Pb, 61 %`")
     rule: str = Field(description="each comparison that led to the label")
+    kpoint: int = 0
+    degeneracy: int = Field(default=1, description="states that share this level (Kramers pairs: 2)")
 
 
 class TrapReport(Part):
@@ -303,7 +314,21 @@ class TrapReport(Part):
     states_before: list[GapState] = Field(description="bare socket")
     states_after: list[GapState] = Field(description="loaded slab")
     n_traps_before: int
-    n_traps_after: int
+    n_traps_after: int = Field(description="ligand levels in the gap included")
+    n_ligand_levels: int = Field(default=0, description="loaded slab, inside the window")
+    levels: Literal["scalar", "soc", "hse_soc"] = "soc"
+    alignment_before_eV: float | None = None
+    alignment_spread_before_eV: float | None = None
+    semicore_alignment_eV: float | None = None
+    gap_before_eV: float | None = Field(default=None, description="bare socket's own gap")
+    gap_scalar_pristine_eV: float | None = None
+    ionisation_energy_pristine_eV: float | None = None
+    ionisation_energy_before_eV: float | None = None
+    states_before_scalar: list[GapState] = Field(default_factory=list)
+    states_after_scalar: list[GapState] = Field(default_factory=list)
+    n_traps_before_scalar: int | None = None
+    n_traps_after_scalar: int | None = None
+    checks: list[Check] = Field(default_factory=list)
 
 
 class Formability(Part):
