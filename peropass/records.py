@@ -434,6 +434,9 @@ class RankedRow(Part):
     core_seconds: float = 0.0
     pareto_front: int | None = None
     score: float | None = None
+    scaled: dict[str, float] = Field(
+        default_factory=dict, description="axis -> 0..1, 1 is best: what the score averages with its weights"
+    )
     tied_with: list[str] = Field(default_factory=list)
     role: str = "candidate"
     reason: str = ""
