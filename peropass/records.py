@@ -133,7 +133,8 @@ class EosRecord(Record):
     settings: dict
     composition: dict[str, int] = Field(description="atoms in the cell = one formula unit")
     kpts: tuple[int, int, int]
-    a_ang: float | None = None
+    a_ang: float | None = Field(default=None, description="at the campaign's own settings")
+    a_without_dispersion_ang: float | None = None
     bulk_modulus_GPa: float | None = None
     energy: Energy | None = Field(default=None, description="per formula unit at the minimum")
     points: list[EosPoint] = Field(default_factory=list)

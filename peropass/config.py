@@ -1,0 +1,174 @@
+"""The campaign file: closed schema, and the checks that need no chemistry library.
+
+Importing this module needs neither GPAW nor RDKit, so planning stays below a second.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from peropass.engine.protocol import Protocol, load_protocols
+from peropass.errors import InputError
+from peropass.ids import canonical, check_name
+from peropass.records import Name
+from peropass.validation import load_yaml, validated
+
+MINIMUM_VACUUM_ANG = 8.0
+PROTOCOLS_FILE = Path("config/protocols.yaml")
+LIBRARY_FILE = Path("structures/ligands.yaml")
+HOSTS_FOLDER = Path("structures/hosts")
+
+
+class _Closed(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class SlabSettings(_Closed):
+    """One slab geometry for the whole campaign: energies of different cells never meet."""
+
+    lateral: Literal["sqrt2", "2x2", "2sqrt2"] = Field(description="lateral cell, folds M onto Gamma")
+    layers: Literal[3, 5, 7, 9, 11] = Field(description="atomic layers; odd, so both faces are equal")
+    frozen_layers: int = Field(default=1, ge=1, description="bottom layers kept at bulk positions")
+    height_ang: float = Field(ge=15, le=80, description="cell height c of every slab, Angstrom")
+
+
+class PoseSettings(_Closed):
+    """How many starting poses are made, scored and relaxed."""
+
+    generate: int = Field(default=6, ge=2, le=500, description="poses placed per candidate")
+    relax: int = Field(default=1, ge=1, le=10, description="best poses relaxed with DFT")
+    window_eV: float = Field(default=1.0, gt=0, le=10, description="poses further above the best are dropped")
+    xtb: Literal["GFN1-xTB", "GFN2-xTB", "none"] = Field(default="GFN1-xTB", description="cheap tier")
+    xtb_steps: int = Field(default=10, ge=0, le=500, description="ligand relaxation steps of the cheap tier")
+    conformers: int = Field(default=2, ge=1, le=50, description="conformers per part that are placed")
+    seed: int = Field(default=20, ge=0, description="seed of orientations and conformers")
+
+
+class CandidateSettings(_Closed):
+    """One ligand of the campaign; `name` becomes its folder and row."""
+
+    ligand: Name = Field(description="id in structures/ligands.yaml")
+    name: Name | None = Field(default=None, description="row name; default: the ligand's id")
+    tail_carbons: Annotated[int, Field(ge=1, le=18)] | None = Field(
+        default=None, description="carbons kept per tail; default: the library's model"
+    )
+    variant: Name = Field(default="default", description="protonation state or tautomer")
+    halide: Literal["F", "Cl", "Br", "I"] | None = Field(
+        default=None, description="halide partner; default: the library's"
+    )
+    partner: str | None = Field(default=None, description="SMILES of the charge partner; default: the library's")
+    role: Literal["candidate", "native", "self-test"] = Field(default="candidate")
+
+    @property
+    def key(self) -> str:
+        return self.name or self.ligand
+
+
+class LabilitySettings(_Closed):
+    temperature_K: float = Field(default=298.15, gt=0, le=1000)
+    concentration_M: float = Field(default=1e-3, gt=0, le=20, description="ligand in solution")
+    solvent: Literal["none", "hexane", "toluene", "ethylacetate", "water"] = Field(default="toluene")
+
+
+class RankingSettings(_Closed):
+    weights: dict[str, float] = Field(
+        default_factory=lambda: {"vs_native_eV": 1.0, "trap_verdict": 1.0, "lability_eV": 1.0, "distortion": 0.5},
+        description="weight per axis of the score; an axis that is missing everywhere is left out",
+    )
+    samples: int = Field(default=2000, ge=100, le=100000, description="Monte Carlo draws for rank intervals")
+    seed: int = Field(default=7, ge=0)
+
+
+class Campaign(_Closed):
+    """One campaign: which hosts, sites and ligands, at which protocol."""
+
+    campaign: Name = Field(description="name of the results folder")
+    protocol: Name = Field(description="block of config/protocols.yaml")
+    hosts: list[Name] = Field(min_length=1, description="files of structures/hosts")
+    terminations: list[Name] = Field(min_length=1, description="001-CsX or 001-PbX2")
+    sites: list[Name] = Field(min_length=1, description="sockets that ligands are placed on")
+    slab: SlabSettings
+    poses: PoseSettings = Field(default_factory=PoseSettings)
+    candidates: list[CandidateSettings] = Field(min_length=1)
+    lability: LabilitySettings = Field(default_factory=LabilitySettings)
+    ranking: RankingSettings = Field(default_factory=RankingSettings)
+
+    @property
+    def by_key(self) -> dict[str, CandidateSettings]:
+        return {candidate.key: candidate for candidate in self.candidates}
+
+    @property
+    def native(self) -> CandidateSettings | None:
+        """The baseline that `vs_native` refers to: the first candidate of role native."""
+        return next((c for c in self.candidates if c.role == "native"), None)
+
+
+def load_campaign(path: str | Path) -> tuple[Campaign, Protocol]:
+    """Read a campaign file and its protocol; every violation is one InputError.
+
+    Raises
+    ------
+    InputError
+        Unknown key, wrong type or range, unknown protocol or host, candidate listed twice, more than
+        one self-test per site, or no native baseline.
+    """
+    campaign = validated(Campaign, load_yaml(path), str(path))
+    protocols = load_protocols(PROTOCOLS_FILE)
+    if campaign.protocol not in protocols:
+        raise InputError(f"{path}: protocol", campaign.protocol, ", ".join(protocols))
+    _check_hosts(campaign, path)
+    _check_candidates(campaign, path)
+    if campaign.slab.frozen_layers >= campaign.slab.layers - 1:
+        raise InputError(
+            f"{path}: slab.frozen_layers", campaign.slab.frozen_layers, f"less than {campaign.slab.layers - 1}"
+        )
+    return campaign, protocols[campaign.protocol]
+
+
+def _check_hosts(campaign: Campaign, path: str | Path) -> None:
+    known = sorted(file.stem for file in HOSTS_FOLDER.glob("*.yaml"))
+    for host in campaign.hosts:
+        if host not in known:
+            raise InputError(f"{path}: hosts", host, ", ".join(known))
+
+
+def _check_candidates(campaign: Campaign, path: str | Path) -> None:
+    known = set(load_yaml(LIBRARY_FILE))
+    seen: set[str] = set()
+    for row, candidate in enumerate(campaign.candidates):
+        where = f"{path}: candidates.{row}"
+        check_name(candidate.key, f"{where}.name")
+        if candidate.ligand not in known:
+            near = sorted(known, key=lambda other: -len(set(other) & set(candidate.ligand)))[:5]
+            raise InputError(f"{where}.ligand", candidate.ligand, f"an id of {LIBRARY_FILE}, e.g. {', '.join(near)}")
+        if candidate.key in seen:
+            raise InputError(f"{where}.name", candidate.key, "each name once; give this row another `name`")
+        seen.add(candidate.key)
+    if campaign.native is None:
+        raise InputError(f"{path}: candidates", "no row of role native", "one baseline that vs_native refers to")
+
+
+def canonical_slab(campaign: Campaign) -> str:
+    """The slab settings as one canonical parameter."""
+    return canonical(campaign.slab.model_dump())
+
+
+def canonical_candidate(campaign: Campaign, key: str) -> str:
+    """The row of one candidate, without its role, as one canonical parameter."""
+    return canonical(campaign.by_key[key].model_dump(exclude={"role", "name"}))
+
+
+def canonical_poses(campaign: Campaign) -> str:
+    return canonical(campaign.poses.model_dump())
+
+
+def canonical_energy(protocol: Protocol) -> str:
+    """Protocol settings that a DFT job depends on."""
+    return canonical(protocol.model_dump(exclude={"description", "levels"}))
+
+
+def canonical_levels(protocol: Protocol) -> str:
+    return canonical(protocol.model_dump(exclude={"description", "relax"}))

@@ -1,0 +1,212 @@
+"""Energy and forces of one structure: the engine behind one small interface.
+
+`GpawEngine` runs GPAW with the remedy ladder, `ToyEngine` is a pair potential for tests of the graph. Both give
+electronic energies; dispersion is added by the relaxation driver, so that it stays itemised.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol as Interface
+
+import numpy as np
+from ase import Atoms
+
+from peropass.engine import gpaw_calculator
+from peropass.engine.protocol import Protocol
+from peropass.errors import DeadlineReached, EngineError
+
+
+@dataclass(frozen=True)
+class ElectronicResult:
+    """Energies in eV, forces (n, 3) in eV/Angstrom, dipole in e*Angstrom."""
+
+    electronic_eV: float
+    free_eV: float
+    forces: np.ndarray
+    scf_iterations: int
+    rung: str
+    dipole_e_ang: tuple[float, float, float] | None = None
+    magnetic_moment_muB: float | None = None
+    work_functions_eV: tuple[float, float] | None = None
+    n_electrons: int | None = None
+
+
+class Engine(Interface):
+    """What the relaxation driver asks of an engine."""
+
+    toy: bool
+
+    def evaluate(self, atoms: Atoms) -> ElectronicResult: ...
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What kind of cell an engine works on."""
+
+    slab: bool
+    kpts: tuple[int, int, int]
+    spin_polarised: bool = False
+    final_levels: bool = False
+    gamma_centred: bool = True
+
+
+class GpawEngine:
+    """GPAW with a remedy ladder; density and wave functions are kept between ionic steps.
+
+    Parameters
+    ----------
+    protocol, setting
+        Level of theory and kind of cell.
+    log_folder : Path
+        GPAW's text output, one file per attempt, goes here.
+    deadline_s : float or None
+        Unix time at which SCF stops cleanly with DeadlineReached.
+    on_iteration : callable or None
+        Called after each SCF iteration with the number of iterations so far (rank 0 progress).
+    """
+
+    toy = False
+
+    def __init__(
+        self,
+        protocol: Protocol,
+        setting: Setting,
+        log_folder: Path,
+        deadline_s: float | None = None,
+        on_iteration: Callable[[int, float | None], None] | None = None,
+    ) -> None:
+        self.protocol, self.setting = protocol, setting
+        self.log_folder = Path(log_folder)
+        self.deadline_s, self.on_iteration = deadline_s, on_iteration
+        self.rung_index = 0
+        self.calculator = None
+        self._iterations = 0
+
+    def evaluate(self, atoms: Atoms) -> ElectronicResult:
+        """Converged energy and forces, climbing the ladder where SCF fails.
+
+        Raises
+        ------
+        EngineError
+            No rung converges; the message lists what each said.
+        DeadlineReached
+            The walltime ended during SCF.
+        """
+        from gpaw import KohnShamConvergenceError
+
+        failures: list[str] = []
+        while self.rung_index < len(gpaw_calculator.SCF_LADDER):
+            try:
+                return self._evaluate_on_rung(atoms)
+            except KohnShamConvergenceError as error:
+                name = gpaw_calculator.SCF_LADDER[self.rung_index].name
+                failures.append(f"{name}: {' '.join(str(error).split())[:80]}")
+                self.rung_index += 1
+                self.calculator = None
+        raise EngineError("SCF did not converge on any rung (" + "; ".join(failures) + ")")
+
+    def _evaluate_on_rung(self, atoms: Atoms) -> ElectronicResult:
+        rung = gpaw_calculator.SCF_LADDER[self.rung_index]
+        if self.calculator is None:
+            self.calculator = self._fresh_calculator(rung)
+        self._iterations = 0
+        bare = atoms.copy()
+        bare.constraints = []
+        if self.setting.spin_polarised and not bare.get_initial_magnetic_moments().any():
+            bare.set_initial_magnetic_moments(_seeded_moments(bare))
+        energy = self.calculator.get_potential_energy(bare)
+        free = self.calculator.get_potential_energy(bare, force_consistent=True)
+        forces = self.calculator.get_forces(bare)
+        return ElectronicResult(
+            electronic_eV=float(energy),
+            free_eV=float(free),
+            forces=np.array(forces),
+            scf_iterations=self._iterations,
+            rung=rung.name,
+            dipole_e_ang=tuple(float(x) for x in self.calculator.get_dipole_moment()),
+            magnetic_moment_muB=(
+                float(self.calculator.get_magnetic_moment()) if self.setting.spin_polarised else None
+            ),
+            work_functions_eV=self._work_functions(),
+            n_electrons=round(gpaw_calculator.valence_electrons(self.calculator)),
+        )
+
+    def _fresh_calculator(self, rung: gpaw_calculator.Rung):
+        from gpaw.mpi import world
+
+        parameters = gpaw_calculator.keywords(
+            self.protocol,
+            slab=self.setting.slab,
+            kpts=self.setting.kpts,
+            spin_polarised=self.setting.spin_polarised,
+            final_levels=self.setting.final_levels,
+            gamma_centred=self.setting.gamma_centred,
+            rung=rung,
+            ranks=world.size,
+        )
+        if world.rank == 0:
+            self.log_folder.mkdir(parents=True, exist_ok=True)
+        world.barrier()
+        stamp = f"{int(time.time())}-{self.rung_index}"
+        calculator = gpaw_calculator.build(parameters, self.log_folder / f"gpaw-{stamp}.txt")
+        calculator.hooks["scf_step"] = self._after_iteration
+        return calculator
+
+    def _after_iteration(self, context) -> None:
+        from gpaw.mpi import broadcast, world
+
+        self._iterations += 1
+        if self.on_iteration and world.rank == 0:
+            self.on_iteration(self._iterations, None)
+        if self.deadline_s is not None:
+            over = time.time() > self.deadline_s if world.rank == 0 else None
+            if broadcast(over, comm=world):
+                raise DeadlineReached("walltime is nearly over; stopped after an SCF iteration")
+
+    def _work_functions(self) -> tuple[float, float] | None:
+        if not self.setting.slab:
+            return None
+        bottom, top = self.calculator.dft.workfunctions()
+        return float(bottom), float(top)
+
+
+def _seeded_moments(atoms: Atoms) -> np.ndarray:
+    """One unpaired electron spread over magnetic ions, or over all atoms if there are none."""
+    magnetic = {"Mn": 5.0, "Ni": 2.0, "Cu": 1.0, "Co": 3.0, "O": 1.0}
+    symbols = atoms.get_chemical_symbols()
+    metals = [s for s in symbols if s in ("Mn", "Ni", "Cu", "Co")]
+    if metals:
+        return np.array([magnetic[s] if s in metals else 0.0 for s in symbols])
+    if set(symbols) == {"O"}:
+        return np.full(len(symbols), 1.0)
+    return np.full(len(symbols), 1.0 / len(symbols))
+
+
+class ToyEngine:
+    """Morse pairs between all atoms: no physics, for tests of the graph only."""
+
+    toy = True
+
+    def __init__(self, on_iteration: Callable[[int, float | None], None] | None = None) -> None:
+        self.on_iteration = on_iteration
+
+    def evaluate(self, atoms: Atoms) -> ElectronicResult:
+        from ase.data import covalent_radii
+        from ase.neighborlist import neighbor_list
+
+        depth, width = 0.3, 1.5
+        i, j, vectors = neighbor_list("ijD", atoms, 6.0)
+        lengths = np.linalg.norm(vectors, axis=1)
+        radii = covalent_radii[atoms.numbers]
+        decay = np.exp(-width * (lengths - 1.1 * (radii[i] + radii[j])))
+        energy = 0.5 * float(np.sum(depth * (decay**2 - 2 * decay)))
+        slope = 2 * depth * width * (decay - decay**2)
+        forces = np.zeros((len(atoms), 3))
+        np.add.at(forces, i, slope[:, None] * vectors / lengths[:, None])
+        if self.on_iteration:
+            self.on_iteration(1, energy)
+        return ElectronicResult(energy, energy, forces, 1, "toy", n_electrons=int(atoms.numbers.sum()))

@@ -1,0 +1,211 @@
+"""Equation of state of a cubic phase at the campaign's own settings, with and without dispersion.
+
+Birch-Murnaghan (10.1103/PhysRev.71.809) through ASE. Electronic and dispersion energies are computed at the same
+volumes, so the functional's own lattice constant comes for free and can be compared with published values.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from ase import Atoms
+from ase.eos import EquationOfState
+
+from peropass.engine import dispersion, gpaw_calculator
+from peropass.engine.electronic import GpawEngine, Setting, ToyEngine
+from peropass.engine.jobs import Job, structure_ref, write_structure, _provenance
+from peropass.engine.work import Progress, Stopwatch, work_folder
+from peropass.errors import EngineError
+from peropass.ids import digest
+from peropass.records import Check, Energy, EosPoint, EosRecord, read_record, write_record, write_text
+from peropass.revisions import REVISIONS
+from peropass.units import GPA_EV_PER_ANG3
+
+STRAINS = (-0.024, -0.012, 0.0, 0.012, 0.024)  # of the lattice constant
+CENTRED_WITHIN = 0.012  # the minimum must lie this close to the middle of the scanned range
+MOST_SHIFTS = 6
+PUBLISHED_TOLERANCE_ANG = 0.02
+
+
+@dataclass(frozen=True)
+class Fit:
+    a_ang: float
+    energy_eV: float
+    bulk_modulus_GPa: float
+
+
+def fit(lattice_constants: list[float], energies: list[float], volume_per_cube: float = 1.0) -> Fit:
+    """Birch-Murnaghan minimum of energies (eV) against cubic lattice constants (Angstrom)."""
+    volumes = np.asarray(lattice_constants) ** 3 * volume_per_cube
+    volume, energy, modulus = EquationOfState(volumes, energies, eos="birchmurnaghan").fit(warn=False)
+    return Fit(float((volume / volume_per_cube) ** (1 / 3)), float(energy), float(modulus / GPA_EV_PER_ANG3))
+
+
+def run(cell: Atoms, job: Job, published_a_ang: float | None, published_source: str) -> EosRecord:
+    """Scan, fit and write the record. `cell` is the primitive cubic cell at a first guess.
+
+    `published_a_ang` is the functional's value without dispersion that the result is checked against.
+    """
+    protocol = job.protocol
+    toy = protocol.engine == "toy"
+    identity = digest(
+        {
+            "species": cell.get_chemical_symbols(),
+            "scaled": np.round(cell.get_scaled_positions(), 8).tolist(),
+            "settings": protocol.settings_hash,
+            "kpts": job.setting.kpts,
+            "revision": REVISIONS["bulk"],
+        },
+        length=16,
+    )
+    folder = work_folder(job.record, identity)
+    finished = folder / "result.record.json"
+    if finished.exists():
+        record = read_record(finished, EosRecord, allow_toy=True)
+        _publish(record, folder, job.record)
+        return record
+    watch = Stopwatch(folder / "cost.json")
+    progress = Progress(folder / "progress.json", job.stage)
+    scan = _Scan(cell, job, folder, progress, watch)
+    common = {
+        "toy": toy,
+        "address": job.address,
+        "settings_hash": protocol.settings_hash,
+        "settings": protocol.energy.model_dump(),
+        "composition": dict(sorted(Counter(cell.get_chemical_symbols()).items())),
+        "kpts": job.setting.kpts,
+    }
+    try:
+        with_dispersion, bare = scan.converge()
+    except EngineError as error:
+        record = EosRecord(
+            **common,
+            status="failed",
+            reason=str(error),
+            provenance=_provenance(job, identity, {}, watch),
+            points=scan.points(),
+        )
+        write_record(record, job.record)
+        return record
+    equilibrium = scaled(cell, with_dispersion.a_ang)
+    structure = write_structure(equilibrium, folder / "equilibrium.extxyz")
+    extra = dispersion.evaluate(equilibrium, protocol.energy.dispersion, protocol.energy.xc, pairs=True)
+    electronic = with_dispersion.energy_eV - extra.energy_eV
+    versions = {} if toy else {
+        **gpaw_calculator.versions(),
+        **gpaw_calculator.dataset_hashes(set(cell.get_chemical_symbols()), protocol.energy.xc),
+    }
+    record = EosRecord(
+        **common,
+        status="ok",
+        provenance=_provenance(job, identity, versions, watch),
+        a_ang=round(with_dispersion.a_ang, 5),
+        a_without_dispersion_ang=round(bare.a_ang, 5),
+        bulk_modulus_GPa=round(with_dispersion.bulk_modulus_GPa, 3),
+        energy=Energy(
+            electronic_eV=electronic,
+            free_eV=electronic,
+            dispersion_eV=extra.energy_eV,
+            dispersion_cs_eV=extra.cs_pairs_eV,
+            total_eV=electronic + extra.energy_eV,
+        ),
+        points=scan.points(),
+        checks=_published_check(bare.a_ang, published_a_ang, published_source),
+        structure=structure_ref(structure, folder / "equilibrium.extxyz", folder / "x"),
+    )
+    write_record(record, finished)
+    _publish(record, folder, job.record)
+    progress.finish()
+    return record
+
+
+def scaled(cell: Atoms, a_ang: float) -> Atoms:
+    """`cell` with its lattice constant set to `a_ang`, fractional coordinates kept."""
+    atoms = cell.copy()
+    atoms.set_cell(cell.cell.array * (a_ang / cell.cell.lengths()[0]), scale_atoms=True)
+    return atoms
+
+
+class _Scan:
+    """Energies at volumes, kept in a small file so that a killed scan continues."""
+
+    def __init__(self, cell: Atoms, job: Job, folder: Path, progress: Progress, watch: Stopwatch) -> None:
+        self.cell, self.job, self.folder = cell, job, folder
+        self.progress, self.watch = progress, watch
+        self.file = folder / "points.json"
+        self.known: dict[str, list[float]] = json.loads(self.file.read_text()) if self.file.exists() else {}
+
+    def converge(self) -> tuple[Fit, Fit]:
+        """Fits with and without dispersion, each from points centred on its own minimum."""
+        centre = float(self.cell.cell.lengths()[0])
+        with_dispersion = self._centred(centre, lambda pair: pair[0] + pair[1])
+        bare = self._centred(with_dispersion.a_ang * 1.012, lambda pair: pair[0])
+        return with_dispersion, bare
+
+    def _centred(self, centre: float, energy_of) -> Fit:
+        for _ in range(MOST_SHIFTS):
+            constants = [round(centre * (1 + strain), 3) for strain in STRAINS]
+            energies = [energy_of(self._evaluate(a)) for a in constants]
+            found = fit(constants, energies)
+            if abs(found.a_ang / centre - 1) <= CENTRED_WITHIN:
+                return found
+            lowest = constants[int(np.argmin(energies))]
+            plausible = np.isfinite(found.a_ang) and abs(found.a_ang / centre - 1) < 0.1
+            centre = found.a_ang if plausible else lowest
+        raise EngineError(f"equation of state: no minimum within {MOST_SHIFTS} shifted scans, last centre {centre:.3f} Angstrom")
+
+    def _evaluate(self, a_ang: float) -> list[float]:
+        key = f"{a_ang:.3f}"
+        if key not in self.known:
+            atoms = scaled(self.cell, a_ang)
+            self.progress.update(force=True, a_ang=a_ang, n_atoms=len(atoms))
+            result = self._engine().evaluate(atoms)
+            settings = self.job.protocol.energy
+            extra = dispersion.evaluate(atoms, settings.dispersion, settings.xc)
+            self.known[key] = [result.electronic_eV, extra.energy_eV]
+            write_text(self.file, json.dumps(self.known))
+            self.watch.save()
+        return self.known[key]
+
+    def _engine(self):
+        if self.job.protocol.engine == "toy":
+            return ToyEngine()
+        return GpawEngine(self.job.protocol, self.job.setting, self.folder, self.job.deadline_s)
+
+    def points(self) -> list[EosPoint]:
+        return [
+            EosPoint(a_ang=float(a), energy_eV=round(pair[0] + pair[1], 6))
+            for a, pair in sorted(self.known.items())
+        ]
+
+
+def bulk_setting(protocol) -> Setting:
+    """k-points of a bulk cell: shifted (Gamma-free) even meshes converge faster for these insulators."""
+    n = protocol.kpts_per_primitive_cell.bulk
+    return Setting(slab=False, kpts=(n, n, n), gamma_centred=False)
+
+
+def _published_check(found: float, published: float | None, source: str) -> list[Check]:
+    if published is None:
+        return []
+    return [
+        Check(
+            name="lattice constant without dispersion",
+            value=round(found, 4),
+            unit="Angstrom",
+            limit=f"{published:g} +- {PUBLISHED_TOLERANCE_ANG:g} ({source})",
+            passed=abs(found - published) <= PUBLISHED_TOLERANCE_ANG,
+        )
+    ]
+
+
+def _publish(record: EosRecord, folder: Path, target: Path) -> None:
+    if record.structure is not None:
+        file = target.parent / "eos.equilibrium.extxyz"
+        file.write_bytes((folder / record.structure.file).read_bytes())
+        record = record.model_copy(update={"structure": record.structure.model_copy(update={"file": file.name})})
+    write_record(record, target)

@@ -1,0 +1,142 @@
+"""GPAW calculators from a protocol: one place that knows GPAW's keywords.
+
+Every rung of the remedy ladder is a fresh calculator: GPAW 26.7 silently ignores keywords that are passed
+together with a restart file.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from peropass.engine.protocol import Protocol
+
+MAX_SCF_ITERATIONS = 100
+MINIMUM_EMPTY_BANDS = 8
+
+
+@dataclass(frozen=True)
+class Rung:
+    """One step of the remedy ladder: a name for the record and the keywords that change."""
+
+    name: str
+    changes: dict
+
+
+# Each rung keeps the tolerances: convergence is never loosened to make a run end.
+SCF_LADDER: tuple[Rung, ...] = (
+    Rung("defaults", {}),
+    Rung("msr1 beta 0.035", {"mixer": {"name": "msr1", "beta": 0.035, "nmaxold": 8}}),
+    Rung("pulay 0.05/5/50", {"mixer": {"name": "pulay", "beta": 0.05, "nmaxold": 5, "weight": 50}}),
+    Rung(
+        "pulay 0.02/5/100, more bands",
+        {"mixer": {"name": "pulay", "beta": 0.02, "nmaxold": 5, "weight": 100}, "nbands": -40},
+    ),
+    Rung(
+        "davidson from a dzp start",
+        {
+            "eigensolver": {"name": "davidson", "niter": 4},
+            "basis": "dzp",
+            "mixer": {"name": "pulay", "beta": 0.05, "nmaxold": 5, "weight": 50},
+        },
+    ),
+)
+
+
+def keywords(
+    protocol: Protocol,
+    *,
+    slab: bool,
+    kpts: tuple[int, int, int],
+    spin_polarised: bool = False,
+    final_levels: bool = False,
+    gamma_centred: bool = True,
+    rung: Rung = SCF_LADDER[0],
+    ranks: int = 1,
+) -> dict:
+    """GPAW keywords of one calculation.
+
+    Parameters
+    ----------
+    slab : bool
+        Periodic in x and y only, with a dipole layer at the cell boundary along z.
+    kpts : three ints
+        Monkhorst-Pack size; Gamma-centred unless `gamma_centred` is false.
+    final_levels : bool
+        Settings of the final Kohn-Sham levels: narrow smearing and converged empty bands.
+    """
+    energy = protocol.energy
+    chosen: dict = {
+        "mode": {"name": "pw", "ecut": energy.ecut_eV},
+        "xc": energy.xc,
+        "kpts": {"size": tuple(kpts), "gamma": gamma_centred},
+        "symmetry": {"point_group": False},
+        "occupations": {"name": "fermi-dirac", "width": energy.smearing_eV},
+        "convergence": {
+            "energy": energy.energy_tolerance_eV_per_electron,
+            "density": energy.density_tolerance,
+        },
+        "maxiter": MAX_SCF_ITERATIONS,
+        "spinpol": spin_polarised,
+    }
+    if energy.setups:
+        chosen["setups"] = dict(energy.setups)
+    if slab:
+        chosen["poissonsolver"] = {"dipolelayer": "xy"}
+    if final_levels:
+        buffer = MINIMUM_EMPTY_BANDS
+        chosen["occupations"] = {"name": "fermi-dirac", "width": protocol.levels.smearing_eV}
+        chosen["nbands"] = -(protocol.levels.states_above + buffer)
+        chosen["convergence"] = {**chosen["convergence"], "bands": -buffer}
+    if ranks > 1 and kpts == (1, 1, 1):
+        chosen["parallel"] = {"domain": ranks}
+    for key, value in rung.changes.items():
+        if key == "nbands" and final_levels:
+            continue
+        chosen[key] = value
+    return chosen
+
+
+def build(parameters: dict, txt: str | Path | None):
+    """A new GPAW calculator with exactly these keywords."""
+    from gpaw import GPAW
+
+    return GPAW(**parameters, txt=str(txt) if txt else None)
+
+
+def valence_electrons(calculator) -> float:
+    """Number of valence electrons that GPAW used for the last structure."""
+    return float(calculator.dft.setups.nvalence)
+
+
+def versions() -> dict[str, str]:
+    """Versions that decide the numbers, for provenance."""
+    from importlib.metadata import version
+
+    import _gpaw
+
+    found = {name: version(name) for name in ("gpaw", "gpaw-data", "ase", "dftd3", "numpy", "scipy")}
+    libxc = getattr(_gpaw, "libxc_version", None)
+    if libxc:
+        found["libxc"] = str(libxc)
+    return found
+
+
+def dataset_hashes(symbols: set[str], xc: str) -> dict[str, str]:
+    """sha256 (first 16 digits) of the PAW dataset file of each element."""
+    import gzip
+    import hashlib
+
+    from gpaw import setup_paths
+
+    family = {"PBEsol": "PBE", "BEEF-vdW": "PBE", "vdW-DF2": "PBE", "RPBE": "RPBE"}.get(xc, "PBE")
+    hashes: dict[str, str] = {}
+    for symbol in sorted(symbols):
+        for folder in setup_paths:
+            for name in (f"{symbol}.{family}.gz", f"{symbol}.{family}"):
+                file = Path(folder) / name
+                if file.is_file():
+                    raw = file.read_bytes()
+                    data = gzip.decompress(raw) if name.endswith(".gz") else raw
+                    hashes.setdefault(f"paw-{symbol}", hashlib.sha256(data).hexdigest()[:16])
+    return hashes

@@ -1,0 +1,358 @@
+"""The expensive steps as jobs: structure and settings in, one record out.
+
+A job ends normally for a scientific failure and says so in the record's status; only infrastructure errors
+leave as exceptions, so that a scheduler's retries mean something.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from ase import Atoms
+from ase.io import read, write
+
+from peropass.engine import checks, dispersion, gpaw_calculator
+from peropass.engine.electronic import ElectronicResult, Engine, GpawEngine, Setting, ToyEngine
+from peropass.engine.journal import Journal, JournalStep
+from peropass.engine.protocol import Protocol
+from peropass.engine.relaxation import Relaxation, free_atoms, largest_force, refuse_lost_geometry, relax
+from peropass.engine.work import Progress, Stopwatch, work_folder
+from peropass.errors import EngineError
+from peropass.ids import digest, structure_hash
+from peropass.records import (
+    Address,
+    CalculationRecord,
+    Check,
+    Energy,
+    IonicStep,
+    Provenance,
+    StructureRef,
+    read_record,
+    write_record,
+)
+from peropass.revisions import REVISIONS
+from peropass.units import BOHR_ANG, HARTREE_EV
+
+
+@dataclass(frozen=True)
+class Job:
+    """One calculation: what, where to, and at which settings.
+
+    `role` is slab, molecule or fragment; `stage` a key of REVISIONS.
+    """
+
+    address: Address
+    protocol: Protocol
+    record: Path
+    role: str
+    stage: str
+    setting: Setting
+    relax: bool
+    command: str = ""
+    deadline_s: float | None = None
+    inputs: dict[str, str] | None = None
+
+
+def physics_hash(atoms: Atoms, job: Job) -> str:
+    """Identity of a calculation: structure, settings, k-points, kind and revision."""
+    return digest(
+        {
+            "structure": structure_hash(atoms),
+            "settings": job.protocol.settings_hash,
+            "relax": job.protocol.relax.model_dump() if job.relax else None,
+            "kpts": job.setting.kpts,
+            "slab": job.setting.slab,
+            "spin": job.setting.spin_polarised,
+            "revision": REVISIONS[job.stage],
+        },
+        length=16,
+    )
+
+
+def make_engine(job: Job, folder: Path, on_iteration) -> Engine:
+    """The engine that the protocol names."""
+    if job.protocol.engine == "toy":
+        return ToyEngine(on_iteration)
+    return GpawEngine(job.protocol, job.setting, folder, job.deadline_s, on_iteration)
+
+
+def structure_ref(atoms: Atoms, path: Path, record: Path) -> StructureRef:
+    """Describe a structure file that stands in the record's folder."""
+    return StructureRef(
+        file=str(path.relative_to(record.parent)),
+        hash=structure_hash(atoms),
+        n_atoms=len(atoms),
+        composition=dict(sorted(Counter(atoms.get_chemical_symbols()).items())),
+    )
+
+
+def write_structure(atoms: Atoms, path: Path) -> Atoms:
+    """Write extended XYZ by rename and return the structure as it reads back."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.stem}.tmp.extxyz")
+    bare = atoms.copy()
+    bare.calc = None
+    bare.positions = np.round(bare.positions, 7)
+    write(temporary, bare, format="extxyz", parallel=False)
+    temporary.replace(path)
+    return read(path, format="extxyz")
+
+
+def run(atoms: Atoms, job: Job) -> CalculationRecord:
+    """Relax or evaluate `atoms` and write the record; a finished result is read, not recomputed.
+
+    Raises
+    ------
+    DeadlineReached
+        Walltime is nearly over: run the same job again to continue.
+    OSError
+        The disk or another resource failed.
+    """
+    rank, size = _mpi(job.protocol)
+    identity = physics_hash(atoms, job)
+    folder = work_folder(job.record, identity)
+    finished = folder / "result.record.json"
+    if finished.exists():
+        record = read_record(finished, CalculationRecord, allow_toy=True)
+        if rank == 0:
+            _publish(record, folder, job)
+        return record
+    progress = Progress(folder / "progress.json", job.stage, active=rank == 0)
+    watch = Stopwatch(folder / "cost.json", cores=size, writable=rank == 0)
+    progress.update(force=True, address="/".join(job.address.model_dump().values()), n_atoms=len(atoms))
+    record = _compute(atoms, job, folder, identity, progress, watch, rank)
+    progress.finish()
+    if rank == 0:
+        write_record(record, finished)
+        _publish(record, folder, job)
+    return record
+
+
+def _mpi(protocol: Protocol) -> tuple[int, int]:
+    if protocol.engine == "toy":
+        return 0, 1
+    from gpaw.mpi import world
+
+    return world.rank, world.size
+
+
+def _compute(
+    atoms: Atoms, job: Job, folder: Path, identity: str, progress: Progress, watch: Stopwatch, rank: int
+) -> CalculationRecord:
+    initial_file = folder / "initial.extxyz"
+    if rank == 0:
+        write_structure(atoms, initial_file)
+
+    def on_iteration(iteration: int, _energy: float | None) -> None:
+        progress.update(scf_iteration=iteration)
+
+    def on_step(count: int, step: JournalStep, fmax: float) -> None:
+        watch.save()
+        progress.update(
+            force=True, ionic_step=count, energy_eV=step.energy_eV, fmax_eV_per_ang=fmax, scf_iteration=0
+        )
+
+    engine = make_engine(job, folder, on_iteration)
+    journal = Journal(folder / "journal.jsonl", identity, writable=rank == 0)
+    common = _common_fields(atoms, job, identity, watch, initial_file)
+    try:
+        result = relax(
+            atoms, job.protocol, engine, journal, max_steps=None if job.relax else 0, on_step=on_step
+        )
+    except EngineError as error:
+        return CalculationRecord(
+            **common, status="failed", reason=str(error), ionic_steps=len(journal.steps), history=_history(journal.steps, atoms)
+        )
+    return _finished_record(atoms, job, folder, result, engine, common, rank, watch)
+
+
+def _common_fields(atoms: Atoms, job: Job, identity: str, watch: Stopwatch, initial_file: Path) -> dict:
+    toy = job.protocol.engine == "toy"
+    versions = {} if toy else {
+        **gpaw_calculator.versions(),
+        **gpaw_calculator.dataset_hashes(set(atoms.get_chemical_symbols()), job.protocol.energy.xc),
+    }
+    return {
+        "kind": "relax" if job.relax else "single-point",
+        "toy": toy,
+        "address": job.address,
+        "provenance": _provenance(job, identity, versions, watch),
+        "role": job.role,
+        "settings_hash": job.protocol.settings_hash,
+        "settings": job.protocol.energy.model_dump(),
+        "kpts": job.setting.kpts,
+        "cell_ang": np.round(atoms.cell.array, 8).tolist(),
+        "initial": StructureRef(
+            file="initial.extxyz",
+            hash=structure_hash(atoms),
+            n_atoms=len(atoms),
+            composition=dict(sorted(Counter(atoms.get_chemical_symbols()).items())),
+        ),
+    }
+
+
+def _provenance(job: Job, identity: str, versions: dict[str, str], watch: Stopwatch) -> Provenance:
+    return Provenance(
+        revision=REVISIONS[job.stage],
+        physics_hash=identity,
+        inputs=job.inputs or {},
+        versions=versions,
+        started_utc=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        command=job.command,
+        cores=watch.cores,
+        **watch.read(),
+    )
+
+
+def _history(steps: list[JournalStep], atoms: Atoms) -> list[IonicStep]:
+    free = free_atoms(atoms)
+    return [
+        IonicStep(
+            energy_eV=round(step.energy_eV, 6),
+            fmax_eV_per_ang=round(largest_force(step.forces, free), 5),
+            scf_iterations=step.scf_iterations,
+            seconds=round(step.seconds, 2),
+        )
+        for step in steps
+    ]
+
+
+def _finished_record(
+    atoms: Atoms,
+    job: Job,
+    folder: Path,
+    result: Relaxation,
+    engine: Engine,
+    common: dict,
+    rank: int,
+    watch: Stopwatch,
+) -> CalculationRecord:
+    last = result.last
+    found_checks: list[Check] = []
+    if last is None:
+        # every step was in the journal already: one fresh SCF confirms the last of them
+        last = engine.evaluate(result.atoms)
+        found_checks.append(_fresh_energy_check(last, result.steps[-1]))
+    if rank == 0:
+        write_structure(result.atoms, folder / "final.extxyz")
+    if job.relax:
+        found_checks.append(checks.force_check(result.fmax_eV_per_ang, job.protocol.relax.fmax_eV_per_ang))
+        found_checks.append(checks.energy_check(result.steps))
+    if isinstance(engine, GpawEngine):
+        found_checks += _engine_checks(result.atoms, job, engine, last)
+    energy = energy_of(result.atoms, job, result.steps[-1], last)
+    failed = [check.name for check in found_checks if not check.passed]
+    status, reason = "ok", ""
+    if not result.converged and job.relax:
+        status, reason = "unconverged", f"largest force {result.fmax_eV_per_ang:.3f} eV/Angstrom after {len(result.steps) - 1} steps"
+    elif failed:
+        status, reason = "unconverged", "check failed: " + ", ".join(failed)
+    return CalculationRecord(
+        **{**common, "provenance": common["provenance"].model_copy(update=watch.read())},
+        status=status,
+        reason=reason,
+        final=StructureRef(
+            file="final.extxyz",
+            hash=structure_hash(result.atoms),
+            n_atoms=len(result.atoms),
+            composition=common["initial"].composition,
+        ),
+        energy=energy,
+        n_electrons=last.n_electrons,
+        magnetic_moment_muB=last.magnetic_moment_muB,
+        dipole_e_ang=list(last.dipole_e_ang) if last.dipole_e_ang else None,
+        work_functions_eV=list(last.work_functions_eV) if last.work_functions_eV else None,
+        fmax_eV_per_ang=result.fmax_eV_per_ang,
+        ionic_steps=len(result.steps),
+        scf_iterations=sum(step.scf_iterations for step in result.steps),
+        history=_history(result.steps, atoms),
+        remedies=result.remedies,
+        checks=found_checks,
+    )
+
+
+def energy_of(atoms: Atoms, job: Job, step: JournalStep, last: ElectronicResult) -> Energy:
+    """Itemised energy of the final structure; molecules get their dipole term."""
+    extra = dispersion.evaluate(atoms, job.protocol.energy.dispersion, job.protocol.energy.xc, pairs=True)
+    dipole = 0.0
+    if job.role == "molecule" and last.dipole_e_ang is not None:
+        dipole = makov_payne_dipole(np.array(last.dipole_e_ang), float(atoms.cell.lengths()[0]))
+    electronic = round(step.electronic_eV, 8)
+    shares = round(extra.energy_eV, 8), round(dipole, 8)
+    return Energy(
+        electronic_eV=electronic,
+        free_eV=round(step.free_eV, 8),
+        dispersion_eV=shares[0],
+        dispersion_cs_eV=round(extra.cs_pairs_eV, 8),
+        dipole_eV=shares[1],
+        total_eV=electronic + sum(shares),
+    )
+
+
+def makov_payne_dipole(dipole_e_ang: np.ndarray, box_ang: float) -> float:
+    """Energy to add to a neutral molecule in a cubic periodic box, eV: 2 pi mu^2 / (3 L^3).
+
+    Makov and Payne, 10.1103/PhysRevB.51.4014, equation 15 for zero charge; leaves an error of order L^-5.
+    """
+    mu = np.asarray(dipole_e_ang) / BOHR_ANG
+    return float(2 * np.pi * (mu @ mu) / (3 * (box_ang / BOHR_ANG) ** 3)) * HARTREE_EV
+
+
+def _fresh_energy_check(last: ElectronicResult, step: JournalStep) -> Check:
+    difference = abs(last.electronic_eV - step.electronic_eV)
+    return Check(
+        name="fresh SCF against journal", value=round(difference, 6), unit="eV", limit="<= 0.002", passed=difference <= 0.002
+    )
+
+
+def _engine_checks(atoms: Atoms, job: Job, engine: GpawEngine, last: ElectronicResult) -> list[Check]:
+    found = []
+    calculator = engine.calculator
+    if job.setting.slab:
+        window = vacuum_window(calculator, atoms)
+        found.append(checks.vacuum_check(*window))
+    found.append(checks.electron_check(last, expected_electrons(atoms, calculator)))
+    return found
+
+
+def expected_electrons(atoms: Atoms, calculator) -> int:
+    """Valence electrons of a neutral cell, from the datasets' own valence."""
+    per_atom = [setup.Nv for setup in calculator.dft.setups]
+    return int(round(sum(per_atom)))
+
+
+def vacuum_window(calculator, atoms: Atoms) -> tuple[np.ndarray, float]:
+    """Plane-averaged electrostatic potential (eV) in the middle half of the vacuum above the slab."""
+    potential = calculator.get_electrostatic_potential()
+    profile = np.asarray(potential).mean(axis=(0, 1))
+    height = float(atoms.cell.lengths()[2])
+    spacing = height / len(profile)
+    z = np.arange(len(profile)) * spacing
+    top = float(atoms.positions[:, 2].max())
+    low, high = top + 0.55 * (height - top), height - 1.5
+    chosen = profile[(z >= low) & (z <= high)]
+    return chosen, spacing
+
+
+def _publish(record: CalculationRecord, folder: Path, job: Job) -> None:
+    """Copy the finished result beside its work folder: structures first, the declared record last."""
+    stem = job.record.name.removesuffix(".record.json")
+    references = {}
+    for field, ref in (("initial", record.initial), ("final", record.final)):
+        source = folder / f"{field}.extxyz"
+        if ref is None or not source.exists():
+            continue
+        target = job.record.parent / f"{stem}.{field}.extxyz"
+        target.write_bytes(source.read_bytes())
+        references[field] = ref.model_copy(update={"file": target.name})
+    write_record(record.model_copy(update=references), job.record)
+
+
+def lowest_vertical_gap(atoms: Atoms) -> float:
+    """Vacuum above the topmost atom, Angstrom."""
+    refuse_lost_geometry(atoms)
+    return float(atoms.cell.lengths()[2] - atoms.positions[:, 2].max())

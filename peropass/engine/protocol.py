@@ -1,0 +1,91 @@
+"""Protocols: the engine's settings as closed, hashed data."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from peropass.ids import digest
+from peropass.validation import load_yaml, validated
+
+LATERAL_FOLDING = {"sqrt2": 2**0.5, "2x2": 2.0, "2sqrt2": 2 * 2**0.5}  # lengths in units of the 1x1 cell
+
+
+class _Closed(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class EnergySettings(_Closed):
+    """What all energies of one reaction must share."""
+
+    xc: Literal["PBE", "PBEsol", "RPBE", "BEEF-vdW", "vdW-DF2"] = Field(
+        description="exchange-correlation functional"
+    )
+    dispersion: Literal["none", "d3bj", "d4"] = Field(
+        description="dispersion correction added to energies and forces"
+    )
+    ecut_eV: float = Field(ge=150, le=1200, description="plane-wave cutoff")
+    smearing_eV: float = Field(gt=0, le=0.2, description="Fermi-Dirac width while relaxing")
+    energy_tolerance_eV_per_electron: float = Field(gt=0, le=5e-4)
+    density_tolerance: float = Field(gt=0, le=1e-3, description="electrons per valence electron")
+    setups: dict[str, str] = Field(default_factory=dict, description="PAW datasets that differ from the default")
+
+
+class RelaxSettings(_Closed):
+    fmax_eV_per_ang: float = Field(gt=0, le=0.5, description="largest force on a free atom")
+    max_steps: int = Field(ge=1, le=2000)
+    max_step_ang: float = Field(gt=0, le=0.5, description="largest move of an atom per step")
+
+
+class LevelSettings(_Closed):
+    smearing_eV: float = Field(gt=0, le=0.05, description="Fermi-Dirac width of the final levels")
+    states_below: int = Field(ge=2, description="occupied states listed")
+    states_above: int = Field(ge=2, description="empty states listed; converged, with 8 more as buffer")
+    hse: bool = Field(default=False, description="also HSE06 eigenvalues on the same density")
+
+
+class KpointSettings(_Closed):
+    bulk: int = Field(ge=1, description="Gamma-centred points per axis of the cubic bulk cell")
+    lateral: int = Field(
+        ge=1,
+        description="points per axis of the primitive (1x1) surface cell; 2 is Gamma in sqrt2 and 2x2",
+    )
+
+
+class Protocol(_Closed):
+    """All settings of one level of theory."""
+
+    name: str
+    description: str = ""
+    engine: Literal["gpaw", "toy"]
+    energy: EnergySettings
+    relax: RelaxSettings
+    levels: LevelSettings
+    kpts_per_primitive_cell: KpointSettings
+    molecule_margin_ang: float = Field(ge=4, le=15, description="vacuum around a molecule in its box")
+
+    @property
+    def settings_hash(self) -> str:
+        """Hash of everything that energies must share, engine included."""
+        return digest({"engine": self.engine, "energy": self.energy.model_dump()})
+
+    @property
+    def hash(self) -> str:
+        """Hash of the whole protocol without its name and description."""
+        return digest(self.model_dump(exclude={"name", "description"}))
+
+    def lateral_kpts(self, lateral: str) -> tuple[int, int, int]:
+        """Monkhorst-Pack size for a slab of the named lateral cell."""
+        n = max(1, round(self.kpts_per_primitive_cell.lateral / LATERAL_FOLDING[lateral]))
+        return (n, n, 1)
+
+
+def load_protocols(path: str | Path) -> dict[str, Protocol]:
+    """All protocols of a file; InputError names the file and the key."""
+    data = load_yaml(path)
+    return {
+        name: validated(Protocol, {"name": name, **(block or {})}, f"{path}: {name}")
+        for name, block in data.items()
+    }

@@ -1,0 +1,145 @@
+"""Relax a structure: engine + dispersion + quasi-Newton steps, resumable at every ionic step."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+from ase import Atoms
+from ase.constraints import FixAtoms
+
+from peropass.engine import dispersion
+from peropass.engine.electronic import ElectronicResult, Engine
+from peropass.engine.journal import Journal, JournalStep
+from peropass.engine.optimiser import next_positions
+from peropass.engine.protocol import Protocol
+from peropass.errors import EngineError
+
+DIVERGED_FORCE_EV_PER_ANG = 50.0
+CLOSEST_PAIR = 0.55  # of the sum of covalent radii; below this a geometry is lost, not strained
+
+
+@dataclass
+class Relaxation:
+    """What a relaxation ended with. `atoms` carry no calculator."""
+
+    atoms: Atoms
+    converged: bool
+    steps: list[JournalStep]
+    resumed_from: int
+    last: ElectronicResult | None
+    remedies: list[str] = field(default_factory=list)
+
+    @property
+    def fmax_eV_per_ang(self) -> float:
+        return largest_force(self.steps[-1].forces, free_atoms(self.atoms))
+
+
+def free_atoms(atoms: Atoms) -> np.ndarray:
+    """Indices of atoms that may move."""
+    fixed = {int(i) for c in atoms.constraints if isinstance(c, FixAtoms) for i in c.get_indices()}
+    return np.array([i for i in range(len(atoms)) if i not in fixed], int)
+
+
+def largest_force(forces: np.ndarray, free: np.ndarray) -> float:
+    """Largest force on a free atom, eV/Angstrom; zero if none is free."""
+    return float(np.linalg.norm(forces[free], axis=1).max()) if len(free) else 0.0
+
+
+def relax(
+    atoms: Atoms,
+    protocol: Protocol,
+    engine: Engine,
+    journal: Journal,
+    *,
+    max_steps: int | None = None,
+    on_step: Callable[[int, JournalStep, float], None] | None = None,
+) -> Relaxation:
+    """Relax the free atoms of `atoms` until the largest force is below fmax.
+
+    Continues after the last whole step of `journal`; a finished step is never computed again. `max_steps` of zero
+    evaluates the structure once (single point).
+
+    Raises
+    ------
+    EngineError
+        SCF fails on every rung, forces diverge, or atoms collapse onto each other.
+    DeadlineReached
+        From the engine; everything finished is in the journal.
+    """
+    free = free_atoms(atoms)
+    limit = protocol.relax.max_steps if max_steps is None else max_steps
+    remedies: list[str] = []
+    resumed_from = len(journal.steps)
+    if resumed_from:
+        remedies.append(f"continued from ionic step {resumed_from} of the journal")
+    if journal.dropped_lines:
+        remedies.append(f"dropped {journal.dropped_lines} torn line(s) of the journal")
+    last: ElectronicResult | None = None
+    while True:
+        if journal.steps:
+            fmax = largest_force(journal.steps[-1].forces, free)
+            converged = fmax <= protocol.relax.fmax_eV_per_ang
+            if converged or len(journal.steps) > limit:
+                break
+            positions = next_positions(atoms, journal.steps, free, protocol.relax.max_step_ang)
+        else:
+            positions = atoms.positions.copy()
+        step, last = _ionic_step(atoms, positions, protocol, engine, len(journal.steps))
+        journal.append(step)
+        if step.rung not in ("defaults", "toy") and f"SCF remedy: {step.rung}" not in remedies:
+            remedies.append(f"SCF remedy: {step.rung}")
+        if on_step:
+            on_step(len(journal.steps), step, largest_force(step.forces, free))
+    relaxed = atoms.copy()
+    relaxed.positions = journal.steps[-1].positions
+    return Relaxation(relaxed, converged, journal.steps, resumed_from, last, remedies)
+
+
+def _ionic_step(
+    atoms: Atoms, positions: np.ndarray, protocol: Protocol, engine: Engine, index: int
+) -> tuple[JournalStep, ElectronicResult]:
+    current = atoms.copy()
+    current.positions = positions
+    refuse_lost_geometry(current)
+    start = time.monotonic()
+    result = engine.evaluate(current)
+    extra = dispersion.evaluate(current, protocol.energy.dispersion, protocol.energy.xc)
+    forces = result.forces + extra.forces
+    if not np.isfinite(forces).all() or np.abs(forces).max() > DIVERGED_FORCE_EV_PER_ANG:
+        raise EngineError(
+            f"forces diverged at ionic step {index}: largest component {np.abs(forces).max():.1f} eV/Angstrom,"
+            f" allowed {DIVERGED_FORCE_EV_PER_ANG}"
+        )
+    step = JournalStep(
+        index=index,
+        positions=positions,
+        forces=forces,
+        electronic_eV=result.electronic_eV,
+        free_eV=result.free_eV,
+        dispersion_eV=extra.energy_eV,
+        scf_iterations=result.scf_iterations,
+        seconds=time.monotonic() - start,
+        rung=result.rung,
+    )
+    return step, result
+
+
+def refuse_lost_geometry(atoms: Atoms) -> None:
+    """Raise EngineError when two atoms are closer than CLOSEST_PAIR of the sum of covalent radii."""
+    from ase.data import covalent_radii
+    from ase.neighborlist import neighbor_list
+
+    i, j, d = neighbor_list("ijd", atoms, 2.0)
+    if not len(i):
+        return
+    ratio = d / (covalent_radii[atoms.numbers[i]] + covalent_radii[atoms.numbers[j]])
+    worst = int(np.argmin(ratio))
+    if ratio[worst] < CLOSEST_PAIR:
+        a, b = int(i[worst]), int(j[worst])
+        raise EngineError(
+            f"atoms {a} ({atoms.symbols[a]}) and {b} ({atoms.symbols[b]}) are {d[worst]:.2f} Angstrom apart, "
+            f"{ratio[worst]:.2f} of the sum of their covalent radii; allowed >= {CLOSEST_PAIR}"
+        )

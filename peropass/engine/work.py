@@ -1,0 +1,85 @@
+"""Work folders: undeclared siblings of a record, keyed by the physics, that survive kills and retries."""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from peropass.records import write_text
+
+PROGRESS_EVERY_S = 1.0
+
+
+def work_folder(record: str | Path, physics_hash: str) -> Path:
+    """`work-<hash>` beside the record."""
+    return Path(record).parent / f"work-{Path(record).name.split('.')[0]}-{physics_hash}"
+
+
+@dataclass
+class Progress:
+    """Heartbeat file for the live display: what this job does now. Written by rank 0, at most once a second."""
+
+    path: Path
+    stage: str
+    active: bool = True
+    state: dict = field(default_factory=dict)
+    _last: float = 0.0
+
+    def update(self, force: bool = False, **state: object) -> None:
+        """Merge `state` (e.g. scf_iteration, energy_eV, fmax_eV_per_ang) and write it if it is time."""
+        self.state.update(state)
+        now = time.monotonic()
+        if not self.active or (not force and now - self._last < PROGRESS_EVERY_S):
+            return
+        self._last = now
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        data = {"stage": self.stage, "pid": os.getpid(), "unix_s": round(time.time(), 1), **self.state}
+        temporary = self.path.with_suffix(".tmp")
+        temporary.write_text(json.dumps(data))
+        os.replace(temporary, self.path)
+
+    def finish(self) -> None:
+        if self.active:
+            self.path.unlink(missing_ok=True)
+
+
+@dataclass
+class Stopwatch:
+    """Wall, core and memory cost of this process, added to what earlier attempts have left."""
+
+    path: Path
+    cores: int = 1
+    writable: bool = True
+    _start: float = field(default_factory=time.monotonic)
+    _earlier: dict = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.path.exists():
+            try:
+                self._earlier = json.loads(self.path.read_text())
+            except json.JSONDecodeError:
+                self._earlier = {}
+
+    @property
+    def attempts(self) -> int:
+        return int(self._earlier.get("attempts", 0)) + 1
+
+    def read(self) -> dict[str, float]:
+        """wall_s, core_s, peak_MB and attempts including this one."""
+        wall = time.monotonic() - self._start
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        return {
+            "wall_s": round(float(self._earlier.get("wall_s", 0.0)) + wall, 2),
+            "core_s": round(float(self._earlier.get("core_s", 0.0)) + wall * self.cores, 2),
+            "peak_MB": round(max(float(self._earlier.get("peak_MB", 0.0)), peak * self.cores), 1),
+            "attempts": self.attempts,
+        }
+
+    def save(self) -> None:
+        """Keep the cost so far, so that a killed attempt still counts."""
+        if self.writable:
+            write_text(self.path, json.dumps(self.read()))

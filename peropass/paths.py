@@ -1,0 +1,32 @@
+"""Where every file of a campaign lives: the only module that spells folder names.
+
+Patterns keep Snakemake's wildcards in braces; fill them with `str.format`.
+"""
+
+CAMPAIGN = "results/{campaign}"
+LEVEL = CAMPAIGN + "/{protocol}"
+HOST = LEVEL + "/{host}"
+
+BULK = HOST + "/bulk/eos.record.json"
+RESERVOIR = HOST + "/reservoir/eos.record.json"
+MOLECULE = HOST + "/molecules/{candidate}/relax.record.json"
+
+SITE = HOST + "/{termination}/{site}"
+CLEAN_BUILD = SITE + "/none/none/build.extxyz"
+CLEAN = SITE + "/none/none/relax.record.json"
+CLEAN_LEVELS = SITE + "/none/none/levels.record.json"
+PRISTINE = HOST + "/{termination}/pristine/none/none/relax.record.json"
+PRISTINE_LEVELS = HOST + "/{termination}/pristine/none/none/levels.record.json"
+
+POSES = SITE + "/{candidate}/poses.record.json"
+LOADED = SITE + "/{candidate}/{pose}/relax.record.json"
+LOADED_LEVELS = SITE + "/{candidate}/{pose}/levels.record.json"
+FRAGMENT = SITE + "/{candidate}/{pose}/fragment-{part}.record.json"
+CANDIDATE = SITE + "/{candidate}/candidate.record.json"
+
+RANKING = CAMPAIGN + "/ranking.json"
+RANKING_CSV = CAMPAIGN + "/ranking.csv"
+REPORT = CAMPAIGN + "/report.html"
+CAMPAIGN_COPY = CAMPAIGN + "/campaign.json"
+
+LOG = CAMPAIGN + "/logs"
