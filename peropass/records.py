@@ -441,12 +441,22 @@ class RankedRow(Part):
     tied_with: list[str] = Field(default_factory=list)
     role: str = "candidate"
     reason: str = ""
+    scaled: dict[str, float] = Field(
+        default_factory=dict,
+        description="axis -> value on its scale, 1 best, 0 worst; score = weighted mean of these",
+    )
+    weights_rank_low: int | None = Field(default=None, description="best rank under other weights")
+    weights_rank_high: int | None = Field(default=None, description="worst rank under other weights")
+    flags: list[str] = Field(default_factory=list, description="what the rank hangs on")
 
 
 class RankingRecord(Record):
     kind: Literal["ranking"] = "ranking"
     weights: dict[str, float]
     axes: dict[str, str] = Field(description="axis -> what is better, e.g. `lower`")
+    scales: dict[str, tuple[float, float]] = Field(
+        default_factory=dict, description="axis -> value that scores 1, value that scores 0"
+    )
     seed: int
     samples: int
     error_model: dict
