@@ -59,7 +59,9 @@ class CandidateSettings(_Closed):
     halide: Literal["F", "Cl", "Br", "I"] | None = Field(
         default=None, description="halide partner; default: the library's"
     )
-    partner: str | None = Field(default=None, description="SMILES of the charge partner; default: the library's")
+    partner: str | None = Field(
+        default=None, description="name of the charge partner in the library; default: the entry's"
+    )
     role: Literal["candidate", "native", "self-test"] = Field(default="candidate")
 
     @property
@@ -136,7 +138,7 @@ def _check_hosts(campaign: Campaign, path: str | Path) -> None:
 
 
 def _check_candidates(campaign: Campaign, path: str | Path) -> None:
-    known = set(load_yaml(LIBRARY_FILE))
+    known = set(load_yaml(LIBRARY_FILE).get("entries") or {})
     seen: set[str] = set()
     for row, candidate in enumerate(campaign.candidates):
         where = f"{path}: candidates.{row}"

@@ -150,8 +150,8 @@ class CalculationRecord(Record):
     settings_hash: str = Field(description="hash of all settings that energies must share")
     settings: dict
     kpts: tuple[int, int, int]
-    cell_ang: list[list[float]]
-    initial: StructureRef
+    cell_ang: list[list[float]] | None = None
+    initial: StructureRef | None = Field(default=None, description="None where it was never built")
     final: StructureRef | None = None
     energy: Energy | None = None
     n_electrons: int | None = None
@@ -163,6 +163,9 @@ class CalculationRecord(Record):
     scf_iterations: int = 0
     history: list[IonicStep] = Field(default_factory=list)
     remedies: list[str] = Field(default_factory=list)
+    competitors: dict[str, float] = Field(
+        default_factory=dict, description="total energy (eV) of each variant or conformer that was relaxed"
+    )
     checks: list[Check] = Field(default_factory=list)
     anomalies: list[str] = Field(default_factory=list)
 
