@@ -71,6 +71,15 @@ class Substitution(LibraryPart):
     unpaired: dict[str, int] = Field(default_factory=dict)
 
 
+class Donation(LibraryPart):
+    """By-products when a halide donor meets carboxylate-capped sites: `sites` acetates become halides."""
+
+    sites: int = Field(ge=1)
+    by_products: tuple[str, ...] = Field(
+        min_length=1, description="SMILES; {x} is the host's halogen"
+    )
+
+
 class Variant(LibraryPart):
     """Another protonation state, tautomer or partner of the same treatment."""
 
@@ -108,6 +117,7 @@ class LigandEntry(LibraryPart):
     reference: tuple[str, ...] = ("default",)
     unpaired: int = Field(default=0, ge=0, description="unpaired electrons of the neutral set")
     substitution: Substitution | None = None
+    donation: Donation | None = None
     reported: tuple[Reported, ...] = ()
     note: str = ""
     where: str = Field(default="", description="file and id, for error messages")
