@@ -29,8 +29,12 @@ class _Closed(BaseModel):
 class SlabSettings(_Closed):
     """One slab geometry for the whole campaign: energies of different cells never meet."""
 
-    lateral: Literal["sqrt2", "2x2", "2sqrt2"] = Field(description="lateral cell, folds M onto Gamma")
-    layers: Literal[3, 5, 7, 9, 11] = Field(description="atomic layers; odd, so both faces are equal")
+    lateral: Literal["sqrt2", "2x2", "2sqrt2"] = Field(
+        description="lateral cell, folds M onto Gamma"
+    )
+    layers: Literal[3, 5, 7, 9, 11] = Field(
+        description="atomic layers; odd, so both faces are equal"
+    )
     frozen_layers: int = Field(default=1, ge=1, description="bottom layers kept at bulk positions")
     height_ang: float = Field(ge=15, le=80, description="cell height c of every slab, Angstrom")
 
@@ -40,10 +44,18 @@ class PoseSettings(_Closed):
 
     generate: int = Field(default=6, ge=2, le=500, description="poses placed per candidate")
     relax: int = Field(default=1, ge=1, le=10, description="best poses relaxed with DFT")
-    window_eV: float = Field(default=1.0, gt=0, le=10, description="poses further above the best are dropped")
-    xtb: Literal["GFN1-xTB", "GFN2-xTB", "none"] = Field(default="GFN1-xTB", description="cheap tier")
-    xtb_steps: int = Field(default=10, ge=0, le=500, description="ligand relaxation steps of the cheap tier")
-    conformers: int = Field(default=2, ge=1, le=50, description="conformers per part that are placed")
+    window_eV: float = Field(
+        default=1.0, gt=0, le=10, description="poses further above the best are dropped"
+    )
+    xtb: Literal["GFN1-xTB", "GFN2-xTB", "none"] = Field(
+        default="GFN1-xTB", description="cheap tier"
+    )
+    xtb_steps: int = Field(
+        default=10, ge=0, le=500, description="ligand relaxation steps of the cheap tier"
+    )
+    conformers: int = Field(
+        default=2, ge=1, le=50, description="conformers per part that are placed"
+    )
     seed: int = Field(default=20, ge=0, description="seed of orientations and conformers")
 
 
@@ -72,15 +84,24 @@ class CandidateSettings(_Closed):
 class LabilitySettings(_Closed):
     temperature_K: float = Field(default=298.15, gt=0, le=1000)
     concentration_M: float = Field(default=1e-3, gt=0, le=20, description="ligand in solution")
-    solvent: Literal["none", "hexane", "toluene", "ethylacetate", "water"] = Field(default="toluene")
+    solvent: Literal["none", "hexane", "toluene", "ethylacetate", "water"] = Field(
+        default="toluene"
+    )
 
 
 class RankingSettings(_Closed):
     weights: dict[str, float] = Field(
-        default_factory=lambda: {"vs_native_eV": 1.0, "trap_verdict": 1.0, "lability_eV": 1.0, "distortion": 0.5},
+        default_factory=lambda: {
+            "vs_native_eV": 1.0,
+            "trap_verdict": 1.0,
+            "lability_eV": 1.0,
+            "distortion": 0.5,
+        },
         description="weight per axis of the score; an axis that is missing everywhere is left out",
     )
-    samples: int = Field(default=2000, ge=100, le=100000, description="Monte Carlo draws for rank intervals")
+    samples: int = Field(
+        default=2000, ge=100, le=100000, description="Monte Carlo draws for rank intervals"
+    )
     seed: int = Field(default=7, ge=0)
 
 
@@ -125,7 +146,9 @@ def load_campaign(path: str | Path) -> tuple[Campaign, Protocol]:
     _check_candidates(campaign, path)
     if campaign.slab.frozen_layers >= campaign.slab.layers - 1:
         raise InputError(
-            f"{path}: slab.frozen_layers", campaign.slab.frozen_layers, f"less than {campaign.slab.layers - 1}"
+            f"{path}: slab.frozen_layers",
+            campaign.slab.frozen_layers,
+            f"less than {campaign.slab.layers - 1}",
         )
     return campaign, protocols[campaign.protocol]
 
@@ -145,12 +168,20 @@ def _check_candidates(campaign: Campaign, path: str | Path) -> None:
         check_name(candidate.key, f"{where}.name")
         if candidate.ligand not in known:
             near = sorted(known, key=lambda other: -len(set(other) & set(candidate.ligand)))[:5]
-            raise InputError(f"{where}.ligand", candidate.ligand, f"an id of {LIBRARY_FILE}, e.g. {', '.join(near)}")
+            raise InputError(
+                f"{where}.ligand",
+                candidate.ligand,
+                f"an id of {LIBRARY_FILE}, e.g. {', '.join(near)}",
+            )
         if candidate.key in seen:
-            raise InputError(f"{where}.name", candidate.key, "each name once; give this row another `name`")
+            raise InputError(
+                f"{where}.name", candidate.key, "each name once; give this row another `name`"
+            )
         seen.add(candidate.key)
     if campaign.native is None:
-        raise InputError(f"{path}: candidates", "no row of role native", "one baseline that vs_native refers to")
+        raise InputError(
+            f"{path}: candidates", "no row of role native", "one baseline that vs_native refers to"
+        )
 
 
 def canonical_slab(campaign: Campaign) -> str:

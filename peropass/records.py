@@ -47,7 +47,9 @@ class Provenance(Part):
     revision: int
     physics_hash: str = Field(description="hash of input structure, settings and revision")
     inputs: dict[str, str] = Field(default_factory=dict, description="input name -> sha256/hash")
-    versions: dict[str, str] = Field(default_factory=dict, description="package or dataset -> version")
+    versions: dict[str, str] = Field(
+        default_factory=dict, description="package or dataset -> version"
+    )
     started_utc: str = ""
     command: str = Field(default="", description="the one command that recomputes this record")
     cores: int = 1
@@ -164,7 +166,8 @@ class CalculationRecord(Record):
     history: list[IonicStep] = Field(default_factory=list)
     remedies: list[str] = Field(default_factory=list)
     competitors: dict[str, float] = Field(
-        default_factory=dict, description="total energy (eV) of each variant or conformer that was relaxed"
+        default_factory=dict,
+        description="total energy (eV) of each variant or conformer that was relaxed",
     )
     checks: list[Check] = Field(default_factory=list)
     anomalies: list[str] = Field(default_factory=list)
@@ -230,7 +233,9 @@ class LevelsRecord(Record):
     cell_ang: list[list[float]]
     n_electrons: int
     fermi_eV: float | None = None
-    vacuum_eV: list[float] | None = Field(default=None, description="below the slab, above the slab")
+    vacuum_eV: list[float] | None = Field(
+        default=None, description="below the slab, above the slab"
+    )
     atomic_potentials_eV: list[float] = Field(description="electrostatic potential at each nucleus")
     semicore_eV: float | None = Field(default=None, description="lowest eigenvalue")
     semicore_atoms_eV: list[float | None] = Field(
@@ -297,7 +302,9 @@ class GapState(Part):
     character: str = Field(description="in words, e.g. `Pb 6p of the exposed Pb, 61 %`")
     rule: str = Field(description="each comparison that led to the label")
     kpoint: int = 0
-    degeneracy: int = Field(default=1, description="states that share this level (Kramers pairs: 2)")
+    degeneracy: int = Field(
+        default=1, description="states that share this level (Kramers pairs: 2)"
+    )
 
 
 class TrapReport(Part):
@@ -439,7 +446,8 @@ class RankedRow(Part):
     pareto_front: int | None = None
     score: float | None = None
     scaled: dict[str, float] = Field(
-        default_factory=dict, description="axis -> 0..1, 1 is best: what the score averages with its weights"
+        default_factory=dict,
+        description="axis -> 0..1, 1 is best: what the score averages with its weights",
     )
     tied_with: list[str] = Field(default_factory=list)
     role: str = "candidate"
@@ -449,7 +457,9 @@ class RankedRow(Part):
         description="axis -> value on its scale, 1 best, 0 worst; score = weighted mean of these",
     )
     weights_rank_low: int | None = Field(default=None, description="best rank under other weights")
-    weights_rank_high: int | None = Field(default=None, description="worst rank under other weights")
+    weights_rank_high: int | None = Field(
+        default=None, description="worst rank under other weights"
+    )
     flags: list[str] = Field(default_factory=list, description="what the rank hangs on")
 
 
@@ -526,7 +536,9 @@ def read_record(path: str | Path, kind: type[R] | None = None, allow_toy: bool =
     except ValidationError as error:
         first = error.errors()[0]
         key = ".".join(str(part) for part in first["loc"]) or "(record)"
-        raise RecordError(f"{path}: {key}: {first['msg']}, found {first.get('input')!r:.80}") from None
+        raise RecordError(
+            f"{path}: {key}: {first['msg']}, found {first.get('input')!r:.80}"
+        ) from None
     if record.toy and not allow_toy:
         raise ToyRecord(f"{path}: made by the toy engine, which exists for tests only")
     return record

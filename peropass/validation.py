@@ -48,7 +48,9 @@ def load_yaml(path: str | Path) -> dict:
     try:
         data = yaml.load(text, Loader=_UniqueKeyLoader)  # a SafeLoader
     except yaml.YAMLError as error:
-        raise InputError(str(path), " ".join(str(error).split()), "valid YAML, each key once") from None
+        raise InputError(
+            str(path), " ".join(str(error).split()), "valid YAML, each key once"
+        ) from None
     if not isinstance(data, dict):
         raise InputError(str(path), type(data).__name__, "a mapping of keys to values")
     return data

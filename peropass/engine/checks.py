@@ -14,7 +14,11 @@ VACUUM_SLOPE_LIMIT_EV_PER_ANG = 0.02  # potential in the vacuum with the dipole 
 
 def force_check(fmax: float, limit: float) -> Check:
     return Check(
-        name="largest force", value=round(fmax, 5), unit="eV/Angstrom", limit=f"<= {limit:g}", passed=fmax <= limit
+        name="largest force",
+        value=round(fmax, 5),
+        unit="eV/Angstrom",
+        limit=f"<= {limit:g}",
+        passed=fmax <= limit,
     )
 
 
@@ -44,7 +48,11 @@ def electron_check(result: ElectronicResult, expected: int) -> Check:
 
 def vacuum_check(potential_ev: np.ndarray, spacing_ang: float) -> Check:
     """Slope of the plane-averaged potential over the flattest window of the upper vacuum (eV/Angstrom)."""
-    slope = float(np.abs(np.gradient(potential_ev, spacing_ang)).max()) if len(potential_ev) > 2 else float("nan")
+    slope = (
+        float(np.abs(np.gradient(potential_ev, spacing_ang)).max())
+        if len(potential_ev) > 2
+        else float("nan")
+    )
     return Check(
         name="potential slope in vacuum",
         value=round(slope, 5),

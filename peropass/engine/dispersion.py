@@ -60,9 +60,7 @@ def _d3(atoms: Atoms, functional: str, pairs: bool) -> DispersionResult:
 
 
 def _cs_share(model, damping, atoms: Atoms) -> float:
-    pairwise = np.asarray(
-        model.get_pairwise_dispersion(damping)["additive pairwise energy"]
-    )
+    pairwise = np.asarray(model.get_pairwise_dispersion(damping)["additive pairwise energy"])
     is_cs = np.array([symbol == OVERRATED_CATION for symbol in atoms.get_chemical_symbols()])
     touches = is_cs[:, None] | is_cs[None, :]
     return float(pairwise[touches].sum()) * HARTREE_EV

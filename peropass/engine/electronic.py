@@ -129,7 +129,9 @@ class GpawEngine:
             rung=rung.name,
             dipole_e_ang=tuple(float(x) for x in self.calculator.get_dipole_moment()),
             magnetic_moment_muB=(
-                float(self.calculator.get_magnetic_moment()) if self.setting.spin_polarised else None
+                float(self.calculator.get_magnetic_moment())
+                if self.setting.spin_polarised
+                else None
             ),
             work_functions_eV=self._work_functions(),
             n_electrons=round(gpaw_calculator.valence_electrons(self.calculator)),
@@ -209,4 +211,6 @@ class ToyEngine:
         np.add.at(forces, i, slope[:, None] * vectors / lengths[:, None])
         if self.on_iteration:
             self.on_iteration(1, energy)
-        return ElectronicResult(energy, energy, forces, 1, "toy", n_electrons=int(atoms.numbers.sum()))
+        return ElectronicResult(
+            energy, energy, forces, 1, "toy", n_electrons=int(atoms.numbers.sum())
+        )

@@ -17,11 +17,19 @@ from ase.eos import EquationOfState
 
 from peropass.engine import dispersion, gpaw_calculator
 from peropass.engine.electronic import GpawEngine, Setting, ToyEngine
-from peropass.engine.jobs import Job, structure_ref, write_structure, _provenance
+from peropass.engine.jobs import Job, provenance_of, structure_ref, write_structure
 from peropass.engine.work import Progress, Stopwatch, work_folder
 from peropass.errors import EngineError
 from peropass.ids import digest
-from peropass.records import Check, Energy, EosPoint, EosRecord, read_record, write_record, write_text
+from peropass.records import (
+    Check,
+    Energy,
+    EosPoint,
+    EosRecord,
+    read_record,
+    write_record,
+    write_text,
+)
 from peropass.revisions import REVISIONS
 from peropass.units import GPA_EV_PER_ANG3
 
@@ -41,8 +49,14 @@ class Fit:
 def fit(lattice_constants: list[float], energies: list[float], volume_per_cube: float = 1.0) -> Fit:
     """Birch-Murnaghan minimum of energies (eV) against cubic lattice constants (Angstrom)."""
     volumes = np.asarray(lattice_constants) ** 3 * volume_per_cube
-    volume, energy, modulus = EquationOfState(volumes, energies, eos="birchmurnaghan").fit(warn=False)
-    return Fit(float((volume / volume_per_cube) ** (1 / 3)), float(energy), float(modulus / GPA_EV_PER_ANG3))
+    volume, energy, modulus = EquationOfState(volumes, energies, eos="birchmurnaghan").fit(
+        warn=False
+    )
+    return Fit(
+        float((volume / volume_per_cube) ** (1 / 3)),
+        float(energy),
+        float(modulus / GPA_EV_PER_ANG3),
+    )
 
 
 def run(cell: Atoms, job: Job, published_a_ang: float | None, published_source: str) -> EosRecord:
@@ -86,23 +100,29 @@ def run(cell: Atoms, job: Job, published_a_ang: float | None, published_source: 
             **common,
             status="failed",
             reason=str(error),
-            provenance=_provenance(job, identity, {}, watch),
+            provenance=provenance_of(job, identity, {}, watch),
             points=scan.points(),
         )
         write_record(record, job.record)
         return record
     equilibrium = scaled(cell, with_dispersion.a_ang)
     structure = write_structure(equilibrium, folder / "equilibrium.extxyz")
-    extra = dispersion.evaluate(equilibrium, protocol.energy.dispersion, protocol.energy.xc, pairs=True)
+    extra = dispersion.evaluate(
+        equilibrium, protocol.energy.dispersion, protocol.energy.xc, pairs=True
+    )
     electronic = with_dispersion.energy_eV - extra.energy_eV
-    versions = {} if toy else {
-        **gpaw_calculator.versions(),
-        **gpaw_calculator.dataset_hashes(set(cell.get_chemical_symbols()), protocol.energy.xc),
-    }
+    versions = (
+        {}
+        if toy
+        else {
+            **gpaw_calculator.versions(),
+            **gpaw_calculator.dataset_hashes(set(cell.get_chemical_symbols()), protocol.energy.xc),
+        }
+    )
     record = EosRecord(
         **common,
         status="ok",
-        provenance=_provenance(job, identity, versions, watch),
+        provenance=provenance_of(job, identity, versions, watch),
         a_ang=round(with_dispersion.a_ang, 5),
         a_without_dispersion_ang=round(bare.a_ang, 5),
         bulk_modulus_GPa=round(with_dispersion.bulk_modulus_GPa, 3),
@@ -133,11 +153,15 @@ def scaled(cell: Atoms, a_ang: float) -> Atoms:
 class _Scan:
     """Energies at volumes, kept in a small file so that a killed scan continues."""
 
-    def __init__(self, cell: Atoms, job: Job, folder: Path, progress: Progress, watch: Stopwatch) -> None:
+    def __init__(
+        self, cell: Atoms, job: Job, folder: Path, progress: Progress, watch: Stopwatch
+    ) -> None:
         self.cell, self.job, self.folder = cell, job, folder
         self.progress, self.watch = progress, watch
         self.file = folder / "points.json"
-        self.known: dict[str, list[float]] = json.loads(self.file.read_text()) if self.file.exists() else {}
+        self.known: dict[str, list[float]] = (
+            json.loads(self.file.read_text()) if self.file.exists() else {}
+        )
 
     def converge(self) -> tuple[Fit, Fit]:
         """Fits with and without dispersion, each from points centred on its own minimum."""
@@ -156,7 +180,9 @@ class _Scan:
             lowest = constants[int(np.argmin(energies))]
             plausible = np.isfinite(found.a_ang) and abs(found.a_ang / centre - 1) < 0.1
             centre = found.a_ang if plausible else lowest
-        raise EngineError(f"equation of state: no minimum within {MOST_SHIFTS} shifted scans, last centre {centre:.3f} Angstrom")
+        raise EngineError(
+            f"equation of state: no minimum within {MOST_SHIFTS} shifted scans, last centre {centre:.3f} Angstrom"
+        )
 
     def _evaluate(self, a_ang: float) -> list[float]:
         key = f"{a_ang:.3f}"
@@ -207,5 +233,7 @@ def _publish(record: EosRecord, folder: Path, target: Path) -> None:
     if record.structure is not None:
         file = target.parent / "eos.equilibrium.extxyz"
         file.write_bytes((folder / record.structure.file).read_bytes())
-        record = record.model_copy(update={"structure": record.structure.model_copy(update={"file": file.name})})
+        record = record.model_copy(
+            update={"structure": record.structure.model_copy(update={"file": file.name})}
+        )
     write_record(record, target)

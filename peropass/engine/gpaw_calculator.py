@@ -115,7 +115,9 @@ def versions() -> dict[str, str]:
 
     import _gpaw
 
-    found = {name: version(name) for name in ("gpaw", "gpaw-data", "ase", "dftd3", "numpy", "scipy")}
+    found = {
+        name: version(name) for name in ("gpaw", "gpaw-data", "ase", "dftd3", "numpy", "scipy")
+    }
     libxc = getattr(_gpaw, "libxc_version", None)
     if libxc:
         found["libxc"] = str(libxc)

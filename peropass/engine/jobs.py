@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,7 +20,7 @@ from peropass.engine import checks, dispersion, gpaw_calculator
 from peropass.engine.electronic import ElectronicResult, Engine, GpawEngine, Setting, ToyEngine
 from peropass.engine.journal import Journal, JournalStep
 from peropass.engine.protocol import Protocol
-from peropass.engine.relaxation import Relaxation, free_atoms, largest_force, refuse_lost_geometry, relax
+from peropass.engine.relaxation import Relaxation, free_atoms, largest_force, relax
 from peropass.engine.work import Progress, Stopwatch, work_folder
 from peropass.errors import EngineError
 from peropass.ids import digest, structure_hash
@@ -86,8 +87,13 @@ def structure_ref(atoms: Atoms, path: Path, record: Path) -> StructureRef:
         file=str(path.relative_to(record.parent)),
         hash=structure_hash(atoms),
         n_atoms=len(atoms),
-        composition=dict(sorted(Counter(atoms.get_chemical_symbols()).items())),
+        composition=composition(atoms),
     )
+
+
+def composition(atoms: Atoms) -> dict[str, int]:
+    """Atoms per element, sorted by symbol."""
+    return dict(sorted(Counter(atoms.get_chemical_symbols()).items()))
 
 
 def write_structure(atoms: Atoms, path: Path) -> Atoms:
@@ -123,7 +129,9 @@ def run(atoms: Atoms, job: Job) -> CalculationRecord:
         return record
     progress = Progress(folder / "progress.json", job.stage, active=rank == 0)
     watch = Stopwatch(folder / "cost.json", cores=size, writable=rank == 0)
-    progress.update(force=True, address="/".join(job.address.model_dump().values()), n_atoms=len(atoms))
+    progress.update(
+        force=True, address="/".join(job.address.model_dump().values()), n_atoms=len(atoms)
+    )
     record = _compute(atoms, job, folder, identity, progress, watch, rank)
     progress.finish()
     if rank == 0:
@@ -141,7 +149,13 @@ def _mpi(protocol: Protocol) -> tuple[int, int]:
 
 
 def _compute(
-    atoms: Atoms, job: Job, folder: Path, identity: str, progress: Progress, watch: Stopwatch, rank: int
+    atoms: Atoms,
+    job: Job,
+    folder: Path,
+    identity: str,
+    progress: Progress,
+    watch: Stopwatch,
+    rank: int,
 ) -> CalculationRecord:
     initial_file = folder / "initial.extxyz"
     if rank == 0:
@@ -153,7 +167,11 @@ def _compute(
     def on_step(count: int, step: JournalStep, fmax: float) -> None:
         watch.save()
         progress.update(
-            force=True, ionic_step=count, energy_eV=step.energy_eV, fmax_eV_per_ang=fmax, scf_iteration=0
+            force=True,
+            ionic_step=count,
+            energy_eV=step.energy_eV,
+            fmax_eV_per_ang=fmax,
+            scf_iteration=0,
         )
 
     engine = make_engine(job, folder, on_iteration)
@@ -161,26 +179,43 @@ def _compute(
     common = _common_fields(atoms, job, identity, watch, initial_file)
     try:
         result = relax(
-            atoms, job.protocol, engine, journal, max_steps=None if job.relax else 0, on_step=on_step
+            atoms,
+            job.protocol,
+            engine,
+            journal,
+            max_steps=None if job.relax else 0,
+            on_step=on_step,
         )
     except EngineError as error:
         return CalculationRecord(
-            **common, status="failed", reason=str(error), ionic_steps=len(journal.steps), history=_history(journal.steps, atoms)
+            **common,
+            status="failed",
+            reason=str(error),
+            ionic_steps=len(journal.steps),
+            history=_history(journal.steps, atoms),
         )
     return _finished_record(atoms, job, folder, result, engine, common, rank, watch)
 
 
-def _common_fields(atoms: Atoms, job: Job, identity: str, watch: Stopwatch, initial_file: Path) -> dict:
+def _common_fields(
+    atoms: Atoms, job: Job, identity: str, watch: Stopwatch, initial_file: Path
+) -> dict:
     toy = job.protocol.engine == "toy"
-    versions = {} if toy else {
-        **gpaw_calculator.versions(),
-        **gpaw_calculator.dataset_hashes(set(atoms.get_chemical_symbols()), job.protocol.energy.xc),
-    }
+    versions = (
+        {}
+        if toy
+        else {
+            **gpaw_calculator.versions(),
+            **gpaw_calculator.dataset_hashes(
+                set(atoms.get_chemical_symbols()), job.protocol.energy.xc
+            ),
+        }
+    )
     return {
         "kind": "relax" if job.relax else "single-point",
         "toy": toy,
         "address": job.address,
-        "provenance": _provenance(job, identity, versions, watch),
+        "provenance": provenance_of(job, identity, versions, watch),
         "role": job.role,
         "settings_hash": job.protocol.settings_hash,
         "settings": job.protocol.energy.model_dump(),
@@ -190,12 +225,14 @@ def _common_fields(atoms: Atoms, job: Job, identity: str, watch: Stopwatch, init
             file="initial.extxyz",
             hash=structure_hash(atoms),
             n_atoms=len(atoms),
-            composition=dict(sorted(Counter(atoms.get_chemical_symbols()).items())),
+            composition=composition(atoms),
         ),
     }
 
 
-def _provenance(job: Job, identity: str, versions: dict[str, str], watch: Stopwatch) -> Provenance:
+def provenance_of(
+    job: Job, identity: str, versions: dict[str, str], watch: Stopwatch
+) -> Provenance:
     return Provenance(
         revision=REVISIONS[job.stage],
         physics_hash=identity,
@@ -240,7 +277,9 @@ def _finished_record(
     if rank == 0:
         write_structure(result.atoms, folder / "final.extxyz")
     if job.relax:
-        found_checks.append(checks.force_check(result.fmax_eV_per_ang, job.protocol.relax.fmax_eV_per_ang))
+        found_checks.append(
+            checks.force_check(result.fmax_eV_per_ang, job.protocol.relax.fmax_eV_per_ang)
+        )
         found_checks.append(checks.energy_check(result.steps))
     if isinstance(engine, GpawEngine):
         found_checks += _engine_checks(result.atoms, job, engine, last)
@@ -248,7 +287,10 @@ def _finished_record(
     failed = [check.name for check in found_checks if not check.passed]
     status, reason = "ok", ""
     if not result.converged and job.relax:
-        status, reason = "unconverged", f"largest force {result.fmax_eV_per_ang:.3f} eV/Angstrom after {len(result.steps) - 1} steps"
+        status, reason = (
+            "unconverged",
+            f"largest force {result.fmax_eV_per_ang:.3f} eV/Angstrom after {len(result.steps) - 1} steps",
+        )
     elif failed:
         status, reason = "unconverged", "check failed: " + ", ".join(failed)
     return CalculationRecord(
@@ -277,7 +319,9 @@ def _finished_record(
 
 def energy_of(atoms: Atoms, job: Job, step: JournalStep, last: ElectronicResult) -> Energy:
     """Itemised energy of the final structure; molecules get their dipole term."""
-    extra = dispersion.evaluate(atoms, job.protocol.energy.dispersion, job.protocol.energy.xc, pairs=True)
+    extra = dispersion.evaluate(
+        atoms, job.protocol.energy.dispersion, job.protocol.energy.xc, pairs=True
+    )
     dipole = 0.0
     if job.role == "molecule" and last.dipole_e_ang is not None:
         dipole = makov_payne_dipole(np.array(last.dipole_e_ang), float(atoms.cell.lengths()[0]))
@@ -305,11 +349,17 @@ def makov_payne_dipole(dipole_e_ang: np.ndarray, box_ang: float) -> float:
 def _fresh_energy_check(last: ElectronicResult, step: JournalStep) -> Check:
     difference = abs(last.electronic_eV - step.electronic_eV)
     return Check(
-        name="fresh SCF against journal", value=round(difference, 6), unit="eV", limit="<= 0.002", passed=difference <= 0.002
+        name="fresh SCF against journal",
+        value=round(difference, 6),
+        unit="eV",
+        limit="<= 0.002",
+        passed=difference <= 0.002,
     )
 
 
-def _engine_checks(atoms: Atoms, job: Job, engine: GpawEngine, last: ElectronicResult) -> list[Check]:
+def _engine_checks(
+    atoms: Atoms, job: Job, engine: GpawEngine, last: ElectronicResult
+) -> list[Check]:
     found = []
     calculator = engine.calculator
     if job.setting.slab:
@@ -352,7 +402,34 @@ def _publish(record: CalculationRecord, folder: Path, job: Job) -> None:
     write_record(record.model_copy(update=references), job.record)
 
 
-def lowest_vertical_gap(atoms: Atoms) -> float:
-    """Vacuum above the topmost atom, Angstrom."""
-    refuse_lost_geometry(atoms)
-    return float(atoms.cell.lengths()[2] - atoms.positions[:, 2].max())
+def blocked_record(job: Job, status: str, reason: str) -> CalculationRecord:
+    """Record of a calculation that could not start because an earlier step has no usable result."""
+    return CalculationRecord(
+        kind="relax" if job.relax else "single-point",
+        status=status,
+        reason=reason,
+        toy=job.protocol.engine == "toy",
+        address=job.address,
+        provenance=Provenance(
+            revision=REVISIONS[job.stage], physics_hash="none", command=job.command
+        ),
+        role=job.role,
+        settings_hash=job.protocol.settings_hash,
+        settings=job.protocol.energy.model_dump(),
+        kpts=job.setting.kpts,
+    )
+
+
+def with_anomalies(
+    record: CalculationRecord, path: Path, detect: Callable[[Atoms, Atoms], list[str]]
+) -> CalculationRecord:
+    """Compare the structures before and after; an anomalous record never ranks."""
+    folder = Path(path).parent
+    found = detect(read(folder / record.initial.file), read(folder / record.final.file))
+    if not found:
+        return record
+    record = record.model_copy(
+        update={"status": "anomalous", "reason": "; ".join(found), "anomalies": list(found)}
+    )
+    write_record(record, path)
+    return record

@@ -129,4 +129,6 @@ def _to_plain(step: JournalStep) -> dict:
 
 
 def _from_plain(data: dict) -> JournalStep:
-    return JournalStep(**{**data, "positions": np.array(data["positions"]), "forces": np.array(data["forces"])})
+    return JournalStep(
+        **{**data, "positions": np.array(data["positions"]), "forces": np.array(data["forces"])}
+    )

@@ -10,7 +10,11 @@ from pydantic import BaseModel, ConfigDict, Field
 from peropass.ids import digest
 from peropass.validation import load_yaml, validated
 
-LATERAL_FOLDING = {"sqrt2": 2**0.5, "2x2": 2.0, "2sqrt2": 2 * 2**0.5}  # lengths in units of the 1x1 cell
+LATERAL_FOLDING = {
+    "sqrt2": 2**0.5,
+    "2x2": 2.0,
+    "2sqrt2": 2 * 2**0.5,
+}  # lengths in units of the 1x1 cell
 
 
 class _Closed(BaseModel):
@@ -30,7 +34,9 @@ class EnergySettings(_Closed):
     smearing_eV: float = Field(gt=0, le=0.2, description="Fermi-Dirac width while relaxing")
     energy_tolerance_eV_per_electron: float = Field(gt=0, le=5e-4)
     density_tolerance: float = Field(gt=0, le=1e-3, description="electrons per valence electron")
-    setups: dict[str, str] = Field(default_factory=dict, description="PAW datasets that differ from the default")
+    setups: dict[str, str] = Field(
+        default_factory=dict, description="PAW datasets that differ from the default"
+    )
 
 
 class RelaxSettings(_Closed):
@@ -42,7 +48,9 @@ class RelaxSettings(_Closed):
 class LevelSettings(_Closed):
     smearing_eV: float = Field(gt=0, le=0.05, description="Fermi-Dirac width of the final levels")
     states_below: int = Field(ge=2, description="occupied states listed")
-    states_above: int = Field(ge=2, description="empty states listed; converged, with 8 more as buffer")
+    states_above: int = Field(
+        ge=2, description="empty states listed; converged, with 8 more as buffer"
+    )
     hse: bool = Field(default=False, description="also HSE06 eigenvalues on the same density")
 
 
@@ -64,7 +72,9 @@ class Protocol(_Closed):
     relax: RelaxSettings
     levels: LevelSettings
     kpts_per_primitive_cell: KpointSettings
-    molecule_margin_ang: float = Field(ge=4, le=15, description="vacuum around a molecule in its box")
+    molecule_margin_ang: float = Field(
+        ge=4, le=15, description="vacuum around a molecule in its box"
+    )
 
     @property
     def settings_hash(self) -> str:

@@ -37,7 +37,12 @@ class Progress:
             return
         self._last = now
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        data = {"stage": self.stage, "pid": os.getpid(), "unix_s": round(time.time(), 1), **self.state}
+        data = {
+            "stage": self.stage,
+            "pid": os.getpid(),
+            "unix_s": round(time.time(), 1),
+            **self.state,
+        }
         temporary = self.path.with_suffix(".tmp")
         temporary.write_text(json.dumps(data))
         os.replace(temporary, self.path)

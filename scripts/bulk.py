@@ -1,0 +1,40 @@
+"""Equation of state of a cubic host or reservoir phase."""
+
+from pathlib import Path
+
+from peropass import published, step
+from peropass.engine import equation_of_state
+from peropass.engine.jobs import Job
+from peropass.surfaces.hosts import STRUCTURES, bulk, load_host
+
+
+def main(argv=None) -> None:
+    arguments = step.parser(__doc__)
+    arguments.add_argument("--phase", required=True, help="name of the phase")
+    arguments.add_argument("--folder", default="hosts", choices=["hosts", "phases"])
+    options = arguments.parse_args(argv)
+    protocol = step.protocol(options)
+    phase = load_host(options.phase, STRUCTURES / options.folder)
+    reference = published.lookup("lattice_constant", phase.name, protocol.energy.xc)
+    job = Job(
+        address=step.address(options),
+        protocol=protocol,
+        record=Path(options.out),
+        role="bulk",
+        stage="bulk",
+        setting=equation_of_state.bulk_setting(protocol),
+        relax=False,
+        command=options.recompute,
+        deadline_s=step.deadline(),
+    )
+    record = equation_of_state.run(
+        bulk(phase),
+        job,
+        reference.value if reference else None,
+        reference.source if reference else "",
+    )
+    step.say(f"bulk {phase.name}: {record.status}, a = {record.a_ang} Angstrom {record.reason}")
+
+
+if __name__ == "__main__":
+    raise SystemExit(step.run(main))

@@ -1,0 +1,64 @@
+"""Relax a clean slab, or a kept pose on its socket, with the engine of the protocol."""
+
+from pathlib import Path
+
+from ase.io import read
+from peropass.surfaces.anomalies import detect_anomalies
+
+from peropass import step
+from peropass.engine import jobs
+from peropass.engine.electronic import Setting
+from peropass.engine.spin import needs_spin
+from peropass.records import PosesRecord, read_record, write_record
+
+
+def main(argv=None) -> None:
+    arguments = step.parser(__doc__)
+    arguments.add_argument("--lateral", required=True)
+    arguments.add_argument("--structure", type=Path, help="clean slab to relax")
+    arguments.add_argument(
+        "--poses", type=Path, help="poses record; relaxes the pose of rank --rank"
+    )
+    arguments.add_argument("--rank", type=int, default=0)
+    options = arguments.parse_args(argv)
+    protocol = step.protocol(options)
+    atoms, blocked = _structure(options, protocol.engine == "toy")
+    job = jobs.Job(
+        address=step.address(options),
+        protocol=protocol,
+        record=Path(options.out),
+        role="slab",
+        stage="relax",
+        setting=Setting(
+            slab=True,
+            kpts=protocol.lateral_kpts(options.lateral),
+            spin_polarised=atoms is not None and needs_spin(atoms),
+        ),
+        relax=True,
+        command=options.recompute,
+        deadline_s=step.deadline(),
+    )
+    if atoms is None:
+        write_record(jobs.blocked_record(job, *blocked), options.out)
+        step.say(f"relax: {blocked[0]}, {blocked[1]}")
+        return
+    record = jobs.run(atoms, job)
+    if options.poses and record.status == "ok":
+        record = jobs.with_anomalies(record, options.out, detect_anomalies)
+    step.say(f"relax: {record.status} {record.reason} {record.ionic_steps} ionic steps")
+
+
+def _structure(options, toy: bool):
+    if options.structure:
+        return read(options.structure), None
+    poses = read_record(options.poses, PosesRecord, allow_toy=toy)
+    if poses.status != "ok":
+        return None, ("missing", f"no poses: {poses.reason}")
+    kept = next((pose for pose in poses.poses if pose.rank == options.rank), None)
+    if kept is None:
+        return None, ("skipped", f"fewer than {options.rank + 1} poses survived the cheap tier")
+    return read(options.poses.parent / kept.file), None
+
+
+if __name__ == "__main__":
+    raise SystemExit(step.run(main))
