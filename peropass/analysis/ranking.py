@@ -1,0 +1,568 @@
+"""The ranking: candidate records in, one ranking record out.
+
+Within each socket (host, termination, site): Pareto fronts over the axes, a weighted score, rank intervals by Monte Carlo
+over the numerical errors, ties, and rank ranges under other weights. Nothing is dropped: what cannot be ranked is a row
+with its reason and no rank.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from peropass.analysis import pareto
+from peropass.analysis.scoring import (
+    AXES,
+    INTERVAL_PERCENT,
+    TRAP_SCALE,
+    WEIGHT_FACTOR,
+    ScaledAxes,
+    ScoreErrors,
+    check_weights,
+    rank_intervals,
+    ranks,
+    scale,
+    score,
+    ties,
+    weight_intervals,
+)
+from peropass.analysis.uncertainty import ErrorModel, loadings, sigma
+from peropass.errors import InputError
+from peropass.records import (
+    Address,
+    CandidateRecord,
+    Check,
+    Provenance,
+    RankedRow,
+    RankingRecord,
+    write_text,
+)
+
+REVISION = 1
+VERSUS_NATIVE = "vs-native"
+SELF_TEST = "self-test"
+SELF_TEST_LIMIT_EV = 0.010
+MOST_TIES_LISTED = 25
+
+LEADING_COLUMNS = (
+    "rank",
+    "rank_low",
+    "rank_high",
+    "candidate",
+    "class",
+    "host",
+    "termination",
+    "site",
+    "status",
+    "binding_energy_eV",
+    "vs_native_eV",
+    "dispersion_share_eV",
+    "trap_verdict",
+    "n_traps",
+    "gap_eV",
+    "t",
+    "mu",
+    "tau",
+    "n_atoms",
+    "core_seconds",
+)
+# Column -> field of the row, for those whose names differ.
+_FIELD = {"class": "ligand_class", "distortion_max_shift_ang": "distortion"}
+FURTHER_COLUMNS = (
+    "role",
+    "binding_error_eV",
+    "vs_native_error_eV",
+    "exchange_eV",
+    "lability_eV",
+    "lability_error_eV",
+    "dispersion_cs_eV",
+    "ligand_levels",
+    "distortion_max_shift_ang",
+    "chain_length_ang",
+    "pareto_front",
+    "score",
+    "weights_rank_low",
+    "weights_rank_high",
+    "tied_with",
+    "flags",
+    "reason",
+)
+
+Socket = tuple[str, str, str]
+
+
+def rank(
+    candidates: Sequence[CandidateRecord],
+    weights: Mapping[str, float],
+    error_model: ErrorModel,
+    seed: int,
+    samples: int,
+    expected: Sequence[str] = (),
+    address: Address | None = None,
+    provenance: Provenance | None = None,
+    allow_toy: bool = False,
+) -> RankingRecord:
+    """Rank candidates within each socket.
+
+    Parameters
+    ----------
+    candidates
+        One record per candidate and socket, whatever its status.
+    weights
+        Axis (see `scoring.AXES`) -> weight >= 0; weight 0 keeps an axis in the Pareto fronts only.
+    error_model
+        Gives error bars, intervals and ties.
+    seed, samples
+        Of the Monte Carlo; the same input gives the same ranking.
+    expected
+        Candidates that the campaign asked for, as ``candidate`` or ``host/termination/site/candidate``; one without
+        record becomes a row of status ``missing``.
+    allow_toy
+        Rank records of the toy engine, for tests of the workflow; the ranking is marked `toy`.
+
+    Raises
+    ------
+    InputError
+        Unknown axis or bad weight, or two records of one candidate on one socket.
+    """
+    weights = check_weights(weights)
+    notes: list[str] = []
+    rows = [_row(record, error_model) for record in candidates]
+    _refuse_duplicates(rows)
+    rows += _missing_rows(rows, expected)
+    sockets: dict[Socket, list[int]] = {}
+    for index, row in enumerate(rows):
+        sockets.setdefault((row.host, row.termination, row.site), []).append(index)
+    ordered: list[RankedRow] = []
+    for socket in sorted(sockets):
+        members = [rows[i] for i in sockets[socket]]
+        records = [candidates[i] if i < len(candidates) else None for i in sockets[socket]]
+        ranked, said = _rank_socket(
+            members, records, weights, error_model, seed, samples, allow_toy
+        )
+        ordered += ranked
+        notes += [f"{'/'.join(socket)}: {text}" for text in said]
+    if len(sockets) > 1:
+        notes.insert(
+            0, f"{len(sockets)} sockets: ranks count within each host, termination and site"
+        )
+    counts = Counter(row.status for row in ordered)
+    return RankingRecord(
+        kind="ranking",
+        status="ok",
+        toy=any(record.toy for record in candidates),
+        address=address or _common_address(candidates),
+        provenance=provenance or Provenance(revision=REVISION, physics_hash=""),
+        weights=weights,
+        axes={name: AXES[name].better for name in weights},
+        scales={name: (AXES[name].one, AXES[name].zero) for name in weights},
+        seed=seed,
+        samples=samples,
+        error_model=error_model.model_dump(),
+        expected=len(ordered),
+        counts=dict(sorted(counts.items())) | {"ranked": sum(r.rank is not None for r in ordered)},
+        rows=ordered,
+        self_tests=self_tests(candidates),
+        notes=[*_method_notes(weights, error_model), *notes],
+    )
+
+
+def self_tests(candidates: Sequence[CandidateRecord]) -> list[Check]:
+    """For each self-test row: the pair that fills the vacancy must give the pristine slab back."""
+    checks = []
+    for record in candidates:
+        if record.role != "self-test":
+            continue
+        reaction = record.reaction(SELF_TEST)
+        value = None if reaction is None else reaction.value_eV
+        where = "/".join((record.address.host, record.address.termination, record.address.site))
+        checks.append(
+            Check(
+                name=f"{record.label or record.ligand} gives the pristine slab back ({where})",
+                value=value,
+                unit="eV",
+                limit=f"|dE| <= {SELF_TEST_LIMIT_EV}",
+                passed=value is not None and abs(value) <= SELF_TEST_LIMIT_EV,
+            )
+        )
+    return checks
+
+
+# ---------------------------------------------------------------- rows
+
+
+def _row(record: CandidateRecord, model: ErrorModel) -> RankedRow:
+    """Everything of the row that needs no other candidate."""
+    binding = record.reaction("binding")
+    versus = record.reaction(VERSUS_NATIVE)
+    exchange = record.reaction("exchange")
+    dispersion = 0.0 if binding is None else binding.dispersion_eV or 0.0
+    native_dispersion = dispersion - (0.0 if versus is None else versus.dispersion_eV or 0.0)
+    lability = cheapest_channel(record)
+    traps, formability, distortion = record.traps, record.formability, record.distortion
+    return RankedRow(
+        rank=None,
+        rank_low=None,
+        rank_high=None,
+        candidate=record.address.candidate,
+        ligand_class=record.ligand_class,
+        host=record.address.host,
+        termination=record.address.termination,
+        site=record.address.site,
+        status=record.status,
+        binding_energy_eV=None if binding is None else binding.value_eV,
+        binding_error_eV=_error(binding, sigma(model, "binding", dispersion)),
+        vs_native_eV=None if versus is None else versus.value_eV,
+        vs_native_error_eV=_error(versus, sigma(model, "vs_native", dispersion, native_dispersion)),
+        exchange_eV=None if exchange is None else exchange.value_eV,
+        lability_eV=lability,
+        lability_error_eV=None if lability is None else sigma(model, "lability", dispersion),
+        dispersion_share_eV=None if binding is None else binding.dispersion_eV,
+        dispersion_cs_eV=None if binding is None else binding.dispersion_cs_eV,
+        trap_verdict=None if traps is None else traps.verdict,
+        n_traps=None if traps is None else traps.n_traps_after,
+        gap_eV=None if traps is None else traps.gap_eV,
+        ligand_levels=None if traps is None else traps.n_ligand_levels,
+        distortion=None if distortion is None else distortion.max_surface_shift_ang,
+        chain_length_ang=record.chain_length_ang,
+        t=None if formability is None else formability.t,
+        mu=None if formability is None else formability.mu,
+        tau=None if formability is None else formability.tau,
+        n_atoms=record.n_atoms,
+        core_seconds=record.core_seconds,
+        role=record.role,
+        reason="; ".join([record.reason, *record.anomalies] if record.reason else record.anomalies),
+    )
+
+
+def cheapest_channel(record: CandidateRecord) -> float | None:
+    """Free energy of the cheapest desorption channel, eV; None if no channel has one."""
+    known = [
+        c.free_energy_eV
+        for c in record.channels
+        if c.status == "ok" and c.free_energy_eV is not None
+    ]
+    return min(known) if known else None
+
+
+def _error(reaction, value: float) -> float | None:
+    if reaction is None or reaction.value_eV is None:
+        return None
+    return value if reaction.error_eV is None else reaction.error_eV
+
+
+def _refuse_duplicates(rows: Sequence[RankedRow]) -> None:
+    seen = Counter((r.host, r.termination, r.site, r.candidate) for r in rows)
+    twice = ["/".join(key) for key, count in seen.items() if count > 1]
+    if twice:
+        raise InputError("candidate records", f"two of {twice[0]}", "one per candidate and socket")
+
+
+def _missing_rows(rows: Sequence[RankedRow], expected: Sequence[str]) -> list[RankedRow]:
+    have = {r.candidate for r in rows} | {
+        "/".join((r.host, r.termination, r.site, r.candidate)) for r in rows
+    }
+    missing = []
+    for name in dict.fromkeys(expected):
+        if name in have:
+            continue
+        *socket, candidate = name.split("/")
+        host, termination, site = socket if len(socket) == 3 else _only_socket(rows)
+        missing.append(
+            RankedRow(
+                rank=None,
+                rank_low=None,
+                rank_high=None,
+                candidate=candidate,
+                ligand_class="unknown",
+                host=host,
+                termination=termination,
+                site=site,
+                status="missing",
+                reason="no record: not computed yet, or its job never finished",
+            )
+        )
+    return missing
+
+
+def _only_socket(rows: Sequence[RankedRow]) -> Socket:
+    sockets = {(r.host, r.termination, r.site) for r in rows}
+    return next(iter(sockets)) if len(sockets) == 1 else ("none", "none", "none")
+
+
+def _common_address(candidates: Sequence[CandidateRecord]) -> Address:
+    if not candidates:
+        return Address(campaign="none", protocol="none")
+    fields = {}
+    for key in ("campaign", "protocol", "host", "termination", "site"):
+        values = {getattr(c.address, key) for c in candidates}
+        fields[key] = next(iter(values)) if len(values) == 1 else "several"
+    return Address(**fields)
+
+
+# ---------------------------------------------------------------- one socket
+
+
+@dataclass(frozen=True)
+class _Energies:
+    """Which energy axis the ranking uses, and how it depends on binding errors."""
+
+    raw: dict[str, np.ndarray]
+    weights: dict[str, float]
+    notes: list[str]
+
+
+def _rank_socket(
+    rows: list[RankedRow],
+    records: Sequence[CandidateRecord | None],
+    weights: Mapping[str, float],
+    model: ErrorModel,
+    seed: int,
+    samples: int,
+    allow_toy: bool,
+) -> tuple[list[RankedRow], list[str]]:
+    """Rows of one socket, ranked ones first by rank, then the others by status and name."""
+    why_not = [_obstacle(row, record, allow_toy) for row, record in zip(rows, records, strict=True)]
+    able = sorted(
+        (i for i, why in enumerate(why_not) if why is None), key=lambda i: rows[i].candidate
+    )
+    used = _energy_axes([rows[i] for i in able], weights)
+    short = _lacks_energy(used, [rows[i] for i in able])
+    for k in sorted(short, reverse=True):
+        why_not[able[k]] = f"no {short[k]}: not ranked"
+        del able[k]
+    used = _energy_axes([rows[i] for i in able], weights)
+    done = [
+        row.model_copy(update={"reason": _join(row.reason, why)}) if why else row
+        for row, why in zip(rows, why_not, strict=True)
+    ]
+    notes = list(used.notes)
+    if able:
+        members = [done[i] for i in able]
+        scored, said = _score_members(
+            members, [records[i] for i in able], used, model, seed, samples
+        )
+        notes += said
+        for i, row in zip(able, scored, strict=True):
+            done[i] = row
+    done.sort(key=lambda r: (r.rank is None, r.rank or 0, r.status, r.candidate))
+    return done, notes
+
+
+def _obstacle(row: RankedRow, record: CandidateRecord | None, allow_toy: bool) -> str | None:
+    """Why a row cannot rank, or None; empty text where its own reason says it already."""
+    if row.status != "ok":
+        return "" if row.reason else f"status {row.status}"
+    if record is not None and record.toy and not allow_toy:
+        return "made by the toy engine: never ranks"
+    if row.role == "self-test":
+        return "self-test: checks the method, does not rank"
+    if row.binding_energy_eV is None:
+        reaction = record.reaction("binding") if record is not None else None
+        return (
+            f"no binding energy: {reaction.reason if reaction and reaction.reason else 'missing'}"
+        )
+    return None
+
+
+def _energy_axes(rows: Sequence[RankedRow], weights: Mapping[str, float]) -> _Energies:
+    """Axis values of the rows, NaN where missing; binding stands in where no vs_native exists."""
+    raw = {name: np.array([_axis_value(row, name) for row in rows], float) for name in weights}
+    weights, notes = dict(weights), []
+    if "vs_native_eV" in raw and len(rows):
+        binding = np.array([_axis_value(row, "binding_energy_eV") for row in rows], float)
+        natives = [k for k, row in enumerate(rows) if row.role == "native"]
+        versus = raw["vs_native_eV"]
+        if natives and np.isnan(versus[natives[0]]):
+            versus[natives[0]] = 0.0
+        if not np.isfinite(np.delete(versus, natives)).any():
+            raw["vs_native_eV"] = binding - np.median(binding)
+            notes.append(
+                "no native reference: binding energies against their median stand in for vs_native (same differences)"
+            )
+    absent = [name for name, values in raw.items() if not np.isfinite(values).any()]
+    if absent and len(rows):
+        notes.append(f"nobody has {', '.join(absent)}: left out of fronts and score")
+    return _Energies(raw, weights, notes)
+
+
+def _lacks_energy(used: _Energies, rows: Sequence[RankedRow]) -> dict[int, str]:
+    """Position -> energy axis that a row lacks while others have it: energies are never guessed."""
+    lacking = {}
+    for name in ("vs_native_eV", "binding_energy_eV", "exchange_eV"):
+        values = used.raw.get(name)
+        if values is None or not used.weights.get(name) or not np.isfinite(values).any():
+            continue
+        lacking |= {int(k): name for k in np.flatnonzero(~np.isfinite(values))}
+    return lacking
+
+
+def _axis_value(row: RankedRow, axis: str) -> float:
+    if axis == "trap_verdict":
+        return TRAP_SCALE.get(row.trap_verdict or "", math.nan)
+    value = getattr(row, axis, None)
+    return math.nan if value is None else float(value)
+
+
+def _score_members(
+    rows: Sequence[RankedRow],
+    records: Sequence[CandidateRecord],
+    used: _Energies,
+    model: ErrorModel,
+    seed: int,
+    samples: int,
+) -> tuple[list[RankedRow], list[str]]:
+    axes = scale(used.raw)
+    scores = score(axes, used.weights)
+    errors = _score_errors(rows, axes, used, model)
+    nominal = ranks(scores)
+    low, high = rank_intervals(scores, errors, seed, samples)
+    weights_low, weights_high = weight_intervals(axes, used.weights, seed)
+    tied, n_tied = ties(scores, errors, MOST_TIES_LISTED)
+    front = pareto.fronts(axes.values)
+    without_cs = _ranks_without_cs(rows, records, axes, used, scores)
+    result = []
+    for k, row in enumerate(rows):
+        missing = [axes.names[m] for m in np.flatnonzero(errors.uniform[k] > 0)]
+        flags = []
+        if not low[k] <= without_cs[k] <= high[k]:
+            flags.append(
+                f"rank {nominal[k]} becomes {without_cs[k]} without the dispersion of Cs pairs"
+            )
+        if n_tied[k] > MOST_TIES_LISTED:
+            flags.append(f"tied with {n_tied[k]}, the nearest {MOST_TIES_LISTED} listed")
+        if missing:
+            flags.append(f"no {', '.join(missing)}: its interval spans what the others have")
+        result.append(
+            row.model_copy(
+                update={
+                    "rank": int(nominal[k]),
+                    "rank_low": int(low[k]),
+                    "rank_high": int(high[k]),
+                    "score": float(scores[k]),
+                    "scaled": {
+                        n: float(v) for n, v in zip(axes.names, axes.values[k], strict=True)
+                    },
+                    "pareto_front": int(front[k]),
+                    "tied_with": [rows[j].candidate for j in tied[k]],
+                    "weights_rank_low": int(weights_low[k]),
+                    "weights_rank_high": int(weights_high[k]),
+                    "flags": flags,
+                }
+            )
+        )
+    return result, _stability_notes(rows, nominal, high, weights_high)
+
+
+def _score_errors(
+    rows: Sequence[RankedRow], axes: ScaledAxes, used: _Energies, model: ErrorModel
+) -> ScoreErrors:
+    """Errors of the energies, carried linearly into the score; the native's own error shifts all alike and drops out."""
+    total = sum(used.weights.get(name, 0.0) for name in axes.names) or 1.0
+    n, n_terms = len(rows), len(model.terms)
+    dispersion = np.array([row.dispersion_share_eV or 0.0 for row in rows])
+    common, own = np.zeros((n, n_terms)), np.zeros((n, n_terms))
+    quantities = {
+        "vs_native_eV": "binding",
+        "binding_energy_eV": "binding",
+        "exchange_eV": "exchange",
+        "lability_eV": "lability",
+    }
+    uniform = np.zeros_like(axes.half_width)
+    for m, name in enumerate(axes.names):
+        slope = used.weights.get(name, 0.0) / total
+        uniform[:, m] = slope * axes.half_width[:, m]
+        if name in quantities:
+            factors = loadings(model, dispersion, quantities[name])
+            slope /= AXES[name].one - AXES[name].zero
+            known = (axes.half_width[:, m] == 0)[:, None]
+            common += slope * factors.common * known
+            own += slope * factors.own * known
+    return ScoreErrors(common, np.sqrt(np.sum(own**2, axis=1)), uniform)
+
+
+def _ranks_without_cs(
+    rows: Sequence[RankedRow],
+    records: Sequence[CandidateRecord],
+    axes: ScaledAxes,
+    used: _Energies,
+    scores: np.ndarray,
+) -> np.ndarray:
+    """Ranks if the dispersion energy of pairs with Cs counted for nothing in the binding energies."""
+    cs = np.array([row.dispersion_cs_eV or 0.0 for row in rows])
+    total = sum(used.weights.get(name, 0.0) for name in axes.names) or 1.0
+    shifted = scores.copy()
+    for name, sign in (
+        ("vs_native_eV", 1),
+        ("binding_energy_eV", 1),
+        ("exchange_eV", 1),
+        ("lability_eV", -1),
+    ):
+        if name in axes.names:
+            slope = used.weights.get(name, 0.0) / total / (AXES[name].one - AXES[name].zero)
+            shifted -= sign * slope * cs
+    return ranks(shifted)
+
+
+def _stability_notes(
+    rows: Sequence[RankedRow], nominal: np.ndarray, high: np.ndarray, weights_high: np.ndarray
+) -> list[str]:
+    first = [row.candidate for k, row in enumerate(rows) if nominal[k] == 1]
+    last_interval = max(int(high[k]) for k in range(len(rows)) if nominal[k] == 1)
+    last_weights = max(int(weights_high[k]) for k in range(len(rows)) if nominal[k] == 1)
+    return [
+        f"first by score: {', '.join(first)}; down to rank {last_interval} within the errors, to {last_weights} under other weights"
+    ]
+
+
+def _method_notes(weights: Mapping[str, float], model: ErrorModel) -> list[str]:
+    low, high = INTERVAL_PERCENT
+    shown = ", ".join(f"{name} {weight:g}" for name, weight in weights.items())
+    notes = [
+        f"score: weighted mean of axes scaled on fixed windows (weights {shown})",
+        f"rank_low and rank_high: {low:.0f}th and {high:.0f}th percentile over the error model; tied: closer than one standard deviation of the difference",
+        f"weights_rank_low and weights_rank_high: same percentiles with each weight varied by a factor of {WEIGHT_FACTOR:g} up and down",
+    ]
+    if model.assumed:
+        notes.append(f"assumed, not measured, error terms: {', '.join(model.assumed)}")
+    return notes
+
+
+def _join(*texts: str | None) -> str:
+    return "; ".join(text for text in texts if text)
+
+
+# ---------------------------------------------------------------- table
+
+
+def csv_text(ranking: RankingRecord) -> str:
+    """The ranking as CSV: the leading columns in their fixed order, then the further ones."""
+    stream = io.StringIO()
+    columns = (*LEADING_COLUMNS, *FURTHER_COLUMNS)
+    writer = csv.writer(stream, lineterminator="\n")
+    writer.writerow(columns)
+    for row in ranking.rows:
+        writer.writerow([_cell(getattr(row, _FIELD.get(column, column))) for column in columns])
+    return stream.getvalue()
+
+
+def write_csv(ranking: RankingRecord, path: str | Path) -> Path:
+    """Write `csv_text` by rename."""
+    return write_text(path, csv_text(ranking))
+
+
+def _cell(value: object) -> object:
+    if value is None:
+        return ""
+    if isinstance(value, list):
+        return "; ".join(value)
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    return value

@@ -1,0 +1,152 @@
+"""Numerical error bars and how they travel through differences.
+
+An error model lists independent causes. Each gives a binding energy an error of standard deviation s (absolute,
+or a fraction of the dispersion part), of which the fraction `common` of the variance is one and the same draw for
+all ligands on a socket and the rest belongs to the ligand:
+
+    e_i = sum_t s_t(i) [ sqrt(common_t) z_t + sqrt(1 - common_t) z_ti ]          z ~ N(0, 1)
+    e(vs_native)_i = e_i - e_native      e(exchange)_i = e_i + reservoir      e(lability)_i = -e_i + thermochemistry
+
+so a common absolute error cancels against the native ligand, a common relative one leaves the difference of the
+dispersion parts, and the ligand's own part does not cancel. All standard deviations in eV.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from peropass.errors import InputError
+
+Quantity = Literal["binding", "exchange", "vs_native", "lability"]
+Enters = Literal["binding", "exchange", "lability"]
+
+
+class ErrorTerm(BaseModel):
+    """One cause of numerical error.
+
+    `sigma_eV` is absolute, `of_dispersion` a fraction of the dispersion part of the reaction energy; exactly one is
+    given. `enters` binding (and all that is made of it), or only exchange or lability.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    origin: Literal["measured", "assumed"]
+    because: str = Field(
+        min_length=1, description="source of a measurement, reason of an assumption"
+    )
+    sigma_eV: float | None = Field(default=None, ge=0)
+    of_dispersion: float | None = Field(default=None, ge=0, le=1)
+    common: float = Field(
+        default=0.0, ge=0, le=1, description="share of the variance common to a socket"
+    )
+    enters: Enters = "binding"
+
+    @model_validator(mode="after")
+    def _one_size(self) -> ErrorTerm:
+        if (self.sigma_eV is None) == (self.of_dispersion is None):
+            raise ValueError("give either sigma_eV or of_dispersion")
+        return self
+
+
+class ErrorModel(BaseModel):
+    """All error terms of one protocol."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    protocol: str
+    terms: dict[str, ErrorTerm] = Field(min_length=1)
+
+    @property
+    def assumed(self) -> list[str]:
+        """Names of the terms that nobody has measured."""
+        return [name for name, term in self.terms.items() if term.origin == "assumed"]
+
+
+def load_error_model(path: str | Path, protocol: str) -> ErrorModel:
+    """The error model of a protocol: block ``default`` updated term by term by the block of that name.
+
+    Raises
+    ------
+    InputError
+        The file is missing, is no YAML, or a term violates the schema.
+    """
+    path = Path(path)
+    try:
+        blocks = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise InputError(
+            str(path), "no such file", "an error model, see docs/energetics.md"
+        ) from None
+    except yaml.YAMLError as error:
+        raise InputError(str(path), str(error), "YAML") from None
+    if not isinstance(blocks, dict) or not isinstance(blocks.get("default"), dict):
+        raise InputError(str(path), "no block `default`", "default: {term: {...}}")
+    terms = dict(blocks["default"])
+    terms.update(blocks.get(protocol) or {})
+    try:
+        return ErrorModel(protocol=protocol, terms=terms)
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(str(part) for part in first["loc"])
+        raise InputError(f"{path}: {key}", first.get("input"), first["msg"]) from None
+
+
+def sigma(
+    model: ErrorModel,
+    quantity: Quantity,
+    dispersion_eV: float = 0.0,
+    native_dispersion_eV: float = 0.0,
+) -> float:
+    """Standard deviation of one number, eV.
+
+    Parameters
+    ----------
+    dispersion_eV, native_dispersion_eV
+        Dispersion part of the binding energy of the ligand and of the native ligand.
+    """
+    loads = loadings(model, np.array([dispersion_eV]), quantity)
+    if quantity == "vs_native":
+        native = loadings(model, np.array([native_dispersion_eV]), "binding")
+        common = loads.common - native.common
+        own = loads.own**2 + native.own**2
+    else:
+        common, own = loads.common, loads.own**2
+    return float(np.sqrt(np.sum(common**2) + np.sum(own)))
+
+
+@dataclass(frozen=True)
+class Loadings:
+    """Error factors in eV: `common[i, t]` multiplies the draw shared by a socket, `own[i, t]` the ligand's own."""
+
+    common: np.ndarray
+    own: np.ndarray
+
+
+def loadings(model: ErrorModel, dispersion_eV: np.ndarray, quantity: Quantity) -> Loadings:
+    """Error factors of `quantity` for n ligands, before the native ligand is subtracted.
+
+    Parameters
+    ----------
+    dispersion_eV : array, shape (n,)
+        Dispersion part of each binding energy.
+    """
+    dispersion = np.asarray(dispersion_eV, float)
+    sign = -1.0 if quantity == "lability" else 1.0
+    common, own = [], []
+    for term in model.terms.values():
+        if term.enters not in ("binding", quantity):
+            size = np.zeros_like(dispersion)
+        elif term.sigma_eV is not None:
+            size = np.full_like(dispersion, term.sigma_eV)
+        else:
+            size = term.of_dispersion * dispersion
+        size = size * (sign if term.enters == "binding" else 1.0)
+        common.append(size * np.sqrt(term.common))
+        own.append(size * np.sqrt(1.0 - term.common))
+    return Loadings(np.array(common).T, np.array(own).T)
