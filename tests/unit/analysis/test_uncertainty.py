@@ -1,0 +1,85 @@
+"""Error propagation against limits: common terms cancel, own terms add in quadrature."""
+
+import math
+from pathlib import Path
+
+import pytest
+
+from peropass.analysis.uncertainty import ErrorModel, ErrorTerm, load_error_model, sigma
+from peropass.errors import InputError
+
+SHIPPED = Path(__file__).parents[3] / "config" / "error-model.yaml"
+
+
+def model(**terms):
+    return ErrorModel(
+        protocol="synthetic",
+        terms={k: ErrorTerm(origin="assumed", because="test", **v) for k, v in terms.items()},
+    )
+
+
+def test_common_error_cancels_against_the_native_ligand():
+    slab = model(layers={"sigma_eV": 0.1, "common": 1.0})
+    assert sigma(slab, "binding") == pytest.approx(0.1)
+    assert sigma(slab, "vs_native") == 0
+
+
+def test_own_error_grows_by_the_square_root_of_two():
+    own = model(pose={"sigma_eV": 0.1, "common": 0.0})
+    assert sigma(own, "vs_native") == pytest.approx(0.1 * math.sqrt(2))
+
+
+def test_independent_causes_add_in_quadrature():
+    both = model(a={"sigma_eV": 0.03}, b={"sigma_eV": 0.04})
+    assert sigma(both, "binding") == pytest.approx(0.05)
+
+
+def test_dispersion_error_follows_the_difference_of_the_dispersion_parts():
+    dispersion = model(d={"of_dispersion": 0.2, "common": 1.0})
+    assert sigma(dispersion, "binding", -1.0) == pytest.approx(0.2)
+    assert sigma(dispersion, "vs_native", -1.0, -1.0) == 0
+    assert sigma(dispersion, "vs_native", -1.0, -0.5) == pytest.approx(0.1)
+
+
+def test_reservoir_and_thermochemistry_enter_only_where_they_belong():
+    extra = model(
+        r={"sigma_eV": 0.02, "enters": "exchange"}, t={"sigma_eV": 0.05, "enters": "lability"}
+    )
+    assert [sigma(extra, q) for q in ("binding", "vs_native", "exchange", "lability")] == [
+        0,
+        0,
+        pytest.approx(0.02),
+        pytest.approx(0.05),
+    ]
+
+
+def test_shipped_model_says_what_is_assumed_and_shrinks_in_production():
+    smoke, production = (load_error_model(SHIPPED, p) for p in ("smoke", "production"))
+    text = SHIPPED.read_text()
+    assert text.count("# ASSUME ") == text.count("origin: assumed")
+    assert sigma(production, "binding") < sigma(smoke, "binding")
+    assert sigma(smoke, "vs_native") < math.sqrt(2) * sigma(smoke, "binding")
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ("default: {cutoff: {origin: assumed, because: x}}", "cutoff"),
+        ("default: {cutoff: {origin: guessed, because: x, sigma_eV: 1}}", "origin"),
+        ("default: {cutoff: {origin: assumed, because: x, sigma_eV: -1}}", "sigma_eV"),
+        (
+            "default: {cutoff: {origin: assumed, because: x, sigma_eV: 1, unit: kcal}}",
+            "unit",
+        ),
+        ("cutoff: {}", "default"),
+        ("default: [", "YAML"),
+    ],
+)
+def test_bad_error_models_are_refused_in_one_line(tmp_path, text, named):
+    path = tmp_path / "error-model.yaml"
+    path.write_text(text)
+    with pytest.raises(InputError) as caught:
+        load_error_model(path, "smoke")
+    assert named in str(caught.value)
+    assert str(path) in str(caught.value)
+    assert "\n" not in str(caught.value)
