@@ -1,0 +1,234 @@
+"""What can be read off a set of Kohn-Sham levels: edges, participation, orbital and layer shares."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from peropass.errors import AnalysisRefused
+from peropass.records import LevelSet, LevelsRecord
+
+DEGENERACY_EV = 1e-3
+ORBITALS = "spd"
+LevelKind = Literal["scalar", "soc", "hse_soc"]
+NOBLE_GASES = (2, 10, 18, 36, 54, 86, 118)
+
+
+@dataclass(frozen=True)
+class Spectrum:
+    """One set of levels as arrays, degenerate states sharing their mean weights.
+
+    energies_eV, filling, spin, kpoint (n,); weights (n, natoms, 3), one per state; group (n,) is equal
+    for states of one degenerate level, index (n,) the place in the full spectrum. Weights of single members of a degenerate level are arbitrary
+    up to a rotation among them; their mean is not.
+    """
+
+    energies_eV: np.ndarray
+    filling: np.ndarray
+    spin: np.ndarray
+    kpoint: np.ndarray
+    weights: np.ndarray
+    captured: np.ndarray
+    group: np.ndarray
+    index: np.ndarray
+    capacity: int
+    spin_orbit: bool
+
+
+@dataclass(frozen=True)
+class Edge:
+    """A band edge and the character of its states: atom weights (natoms, 3)."""
+
+    name: Literal["VBM", "CBM"]
+    energy_eV: float
+    weights: np.ndarray
+
+    @property
+    def n_eff(self) -> float:
+        return participation_number(self.weights)
+
+
+def spectrum(record: LevelsRecord, kind: LevelKind) -> Spectrum:
+    """The levels of one kind, sorted by spin, k-point and energy.
+
+    Raises
+    ------
+    AnalysisRefused
+        The set is missing, or its weights do not cover every atom.
+    """
+    levels: LevelSet | None = getattr(record, kind)
+    site = record.address.site
+    if levels is None:
+        raise AnalysisRefused(f"levels of site {site}: no {kind} set")
+    n, natoms = len(levels.energies_eV), len(record.atomic_potentials_eV)
+    weights = np.array(levels.weights, float)
+    if n == 0 or weights.shape != (n, natoms, 3):
+        raise AnalysisRefused(
+            f"levels of site {site}: {kind} weights are {weights.shape}, needed {(n, natoms, 3)}; "
+            "the calculation had no projections"
+        )
+    energies, spin = np.array(levels.energies_eV), np.array(levels.spin)
+    kpoint = np.array(levels.kpoint)
+    order = np.lexsort((energies, kpoint, spin))
+    energies, spin, kpoint = energies[order], spin[order], kpoint[order]
+    new_block = (np.diff(spin) != 0) | (np.diff(kpoint) != 0)
+    group = np.concatenate([[0], np.cumsum(new_block | (np.diff(energies) > DEGENERACY_EV))])
+    count = np.bincount(group)
+    mean = np.zeros((len(count), natoms, 3))
+    np.add.at(mean, group, weights[order])
+    mean /= count[:, None, None]
+    starts = np.flatnonzero(np.concatenate([[True], new_block]))
+    within = np.arange(n) - np.repeat(starts, np.diff(np.append(starts, n)))
+    captured = np.array(levels.captured)[order] if levels.captured else np.ones(n)
+    paired = not levels.spin_orbit and not spin.any()
+    return Spectrum(
+        energies_eV=energies,
+        filling=np.array(levels.filling)[order],
+        spin=spin,
+        kpoint=kpoint,
+        weights=mean[group],
+        captured=captured,
+        group=group,
+        index=levels.first_index + within,
+        capacity=2 if paired else 1,
+        spin_orbit=levels.spin_orbit,
+    )
+
+
+def edges(levels: Spectrum) -> tuple[Edge, Edge]:
+    """Valence and conduction band edge.
+
+    Raises
+    ------
+    AnalysisRefused
+        All listed states are filled or all are empty, or filled and empty ones overlap.
+    """
+    filled = levels.filling > 0.5
+    if filled.all() or not filled.any():
+        raise AnalysisRefused("levels: no band edge among the listed states; list more bands")
+    top = int(np.flatnonzero(filled)[np.argmax(levels.energies_eV[filled])])
+    bottom = int(np.flatnonzero(~filled)[np.argmin(levels.energies_eV[~filled])])
+    return (
+        Edge("VBM", float(levels.energies_eV[top]), levels.weights[top]),
+        Edge("CBM", float(levels.energies_eV[bottom]), levels.weights[bottom]),
+    )
+
+
+def host_edges(levels: Spectrum) -> tuple[Edge, Edge]:
+    """Edges of the pristine slab, refused where it has no clean gap."""
+    vbm, cbm = edges(levels)
+    if cbm.energy_eV - vbm.energy_eV <= 0:
+        raise AnalysisRefused("pristine slab: filled and empty states overlap, there is no gap")
+    if ((levels.filling > 0.05) & (levels.filling < 0.95)).any():
+        raise AnalysisRefused("pristine slab: partly filled states, it has no clean gap")
+    return vbm, cbm
+
+
+def gap(levels: Spectrum) -> float:
+    """Lowest empty minus highest filled level (eV); zero or less where they overlap."""
+    vbm, cbm = edges(levels)
+    return cbm.energy_eV - vbm.energy_eV
+
+
+def participation_number(weights: np.ndarray) -> float:
+    """Atoms that a state lives on: N_eff = 1 / sum_a w_a^2 with sum_a w_a = 1.
+
+    Equal shares on N atoms give N, a state on one atom gives 1 (inverse participation ratio,
+    10.1088/0022-3719/5/8/007).
+    """
+    per_atom = weights.sum(-1)
+    per_atom = per_atom / per_atom.sum()
+    return float(1.0 / (per_atom**2).sum())
+
+
+def orbital_shares(weights: np.ndarray, symbols: list[str]) -> dict[tuple[str, int], float]:
+    """Share of each (element, angular momentum) in a state with weights (natoms, 3)."""
+    shares: dict[tuple[str, int], float] = {}
+    for symbol, row in zip(symbols, weights, strict=True):
+        for ell, w in enumerate(row):
+            shares[symbol, ell] = shares.get((symbol, ell), 0.0) + float(w)
+    return shares
+
+
+def orbital_difference(a: dict[tuple[str, int], float], b: dict[tuple[str, int], float]) -> float:
+    """Sum of |share difference| over elements and l: 0 for the same orbitals, 2 for disjoint ones."""
+    return sum(abs(a.get(key, 0.0) - b.get(key, 0.0)) for key in set(a) | set(b))
+
+
+def atom_share(weights: np.ndarray, atoms: list[int]) -> float:
+    """Weight of a state on the listed atoms."""
+    return float(weights[list(atoms)].sum()) if atoms else 0.0
+
+
+def surface_atoms(record: LevelsRecord, layers: int) -> list[int]:
+    """Atoms of the ligand and of the topmost `layers` atomic layers."""
+    return [
+        i
+        for i, (fragment, layer) in enumerate(zip(record.fragment, record.layer, strict=True))
+        if fragment or 1 <= layer <= layers
+    ]
+
+
+def shell(symbol: str, ell: int) -> str:
+    """Name of the valence orbital that a projector of angular momentum l stands for, e.g. `6p`."""
+    from ase.data import atomic_numbers
+
+    z = atomic_numbers[symbol]
+    period = 1 + sum(z > noble for noble in NOBLE_GASES)
+    core = NOBLE_GASES[period - 2] if period > 1 else 0
+    alkaline = z - core <= 2 and period > 1
+    if ell == 2 or (ell == 1 and alkaline):
+        return f"{max(period - 1, ell + 1)}{ORBITALS[ell]}"
+    return f"{period}{ORBITALS[ell]}"
+
+
+def broadened_density(
+    energies_eV: np.ndarray, weights: np.ndarray, grid_eV: np.ndarray, width_eV: float
+) -> np.ndarray:
+    """Sum of Gaussians of standard deviation `width_eV`, each with area `weights[n]` (states/eV).
+
+    Parameters
+    ----------
+    energies_eV : array (n,)
+    weights : array (n,) or (n, m)
+        m projections are broadened at once.
+
+    Returns
+    -------
+    array (len(grid),) or (len(grid), m)
+    """
+    x = (grid_eV[:, None] - energies_eV[None, :]) / width_eV
+    kernel = np.exp(-0.5 * x**2) / (width_eV * np.sqrt(2 * np.pi))
+    return kernel @ weights
+
+
+def projected_density(
+    record: LevelsRecord,
+    kind: LevelKind,
+    by: Literal["layer", "orbital"],
+    grid_eV: np.ndarray,
+    width_eV: float = 0.05,
+) -> dict[str, np.ndarray]:
+    """Density of states of the listed levels, split by layer or by element and l (states/eV/cell).
+
+    The states of several k-points are averaged. `grid_eV` is on the calculation's own scale. Keys are
+    `layer 1` ... and `ligand`, or `Pb 6p` and, where a ligand holds the element too, `ligand C 2p`.
+    """
+    levels = spectrum(record, kind)
+    nkpts = len(set(levels.kpoint.tolist()))
+    columns: dict[str, np.ndarray] = {}
+    for atom, symbol in enumerate(record.symbols):
+        ligand = bool(record.fragment[atom])
+        if by == "layer":
+            key = "ligand" if ligand else f"layer {record.layer[atom]}"
+            columns[key] = columns.get(key, 0) + levels.weights[:, atom, :].sum(-1)
+        else:
+            for ell in range(3):
+                key = ("ligand " if ligand else "") + f"{symbol} {shell(symbol, ell)}"
+                columns[key] = columns.get(key, 0) + levels.weights[:, atom, ell]
+    names = sorted(columns)
+    stacked = np.stack([columns[name] for name in names], axis=1) * levels.capacity / nkpts
+    density = broadened_density(levels.energies_eV, stacked, np.asarray(grid_eV, float), width_eV)
+    return {name: density[:, i] for i, name in enumerate(names)}
