@@ -15,7 +15,6 @@ from scipy.optimize import linear_sum_assignment
 from peropass.errors import InputError
 from peropass.surfaces.neighbours import (
     COORDINATION_FACTOR,
-    counter_ions,
     ion_roles,
     minimum_image,
     neighbours,

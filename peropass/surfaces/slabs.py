@@ -16,7 +16,7 @@ from peropass.surfaces.hosts import PEROVSKITE_PHASES, Host, bulk
 # boundary and must be in vacuum; in plane waves the rest of the vacuum may lie above the slab.
 BOTTOM_ANG = 4.5
 MIN_TO_BOUNDARY_ANG = 4.0
-TILT_DEG = 4.0  # start of the M-point rotation; relaxation finds the real angle
+TILT_DEG = 12.0  # start of the M-point rotation, near the 11-16 degrees that slabs end at; relaxation finds the real angle
 RATTLE_ANG = 0.02
 RATTLE_SEED = 20240607
 
