@@ -17,7 +17,6 @@ ANGULAR_MOMENTA = (0, 1, 2)
 # ASSUME states more than 10 eV below the highest occupied one are semicore: in a caesium lead halide
 # these are Cs 5s, Pb 5d and the halogen s, all chemically inert; the valence band is 5 eV wide.
 SEMICORE_DEPTH_EV = 10.0
-VACUUM_PLANES_ANG = (1.0, 2.0)
 WEIGHT_DECIMALS = 5
 ENERGY_DECIMALS = 6
 
@@ -80,18 +79,21 @@ def extract_levels(calc, atoms, *, n_below: int = 20, n_above: int = 20, soc: bo
 def vacuum_levels(calc) -> list[float] | None:
     """Electrostatic potential in the vacuum [below, above] the slab (eV); None where c is periodic.
 
-    Plane averages of the potential energy of an electron, over the planes between 1 and 2 Angstrom from
-    the cell boundary: outside the dipole layer, which is 1 Angstrom wide, and in the flat part.
+    The plane average at the cell boundary, the point farthest from both faces, less or plus half the
+    step of the dipole layer that sits there. Without a dipole layer both entries are that average.
+    GPAW lists the face at z = c first.
     """
+    from gpaw.new.calculation import NonsenseError
+
     if bool(calc.atoms.pbc[2]):
         return None
-    potential = np.asarray(calc.get_electrostatic_potential())
-    height = float(calc.atoms.cell.lengths()[2])
-    z = np.arange(potential.shape[2]) * height / potential.shape[2]
-    profile = potential.mean((0, 1))
-    below = (z >= VACUUM_PLANES_ANG[0]) & (z <= VACUUM_PLANES_ANG[1])
-    above = (height - z >= VACUUM_PLANES_ANG[0]) & (height - z <= VACUUM_PLANES_ANG[1])
-    return [round(float(profile[side].mean()), ENERGY_DECIMALS) for side in (below, above)]
+    calc.get_electrostatic_potential()  # a calculation read from a file knows its step only after this
+    level, fermi = float(calc.dft.vacuum_level()), float(calc.get_fermi_level())
+    try:
+        above, below = (float(w) + fermi for w in calc.dft.workfunctions())
+    except NonsenseError:  # no dipole layer
+        above = below = level
+    return [round(below, ENERGY_DECIMALS), round(above, ENERGY_DECIMALS)]
 
 
 def spin_orbit_levels(calc, *, n_below: int = 20, n_above: int = 20) -> LevelSet:
