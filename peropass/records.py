@@ -370,6 +370,19 @@ class Distortion(Part):
     bond_length_distortion: float | None
     angle_variance_deg2: float | None
     max_surface_shift_ang: float | None
+    quadratic_elongation: float | None = Field(
+        default=None, description="mean over octahedra; 1 = regular"
+    )
+    tilt_deg: float | None = Field(default=None, description="(180 - mean B-X-B angle) / 2")
+    n_octahedra: int | None = Field(
+        default=None, description="complete BX6 that the means run over"
+    )
+    n_broken: int | None = Field(
+        default=None, description="B atoms that lost an X neighbour against the clean slab"
+    )
+    clean: dict[str, float] = Field(
+        default_factory=dict, description="the same numbers of the clean slab"
+    )
 
 
 class Literature(Part):
@@ -447,15 +460,11 @@ class RankedRow(Part):
     score: float | None = None
     scaled: dict[str, float] = Field(
         default_factory=dict,
-        description="axis -> 0..1, 1 is best: what the score averages with its weights",
+        description="axis -> 1 best, 0 worst of its window, not clipped: score = weighted mean",
     )
     tied_with: list[str] = Field(default_factory=list)
     role: str = "candidate"
     reason: str = ""
-    scaled: dict[str, float] = Field(
-        default_factory=dict,
-        description="axis -> value on its scale, 1 best, 0 worst; score = weighted mean of these",
-    )
     weights_rank_low: int | None = Field(default=None, description="best rank under other weights")
     weights_rank_high: int | None = Field(
         default=None, description="worst rank under other weights"
@@ -480,6 +489,29 @@ class RankingRecord(Record):
     notes: list[str] = Field(default_factory=list)
 
 
+class ThermoRecord(Record):
+    """Gas-phase molecule or ion pair: what its free energy needs, from a Hessian and implicit solvation."""
+
+    kind: Literal["thermo"] = "thermo"
+    species: str = Field(description="name as in the reactions, e.g. `TMABr(g)`")
+    smiles: str
+    method: str = Field(description="e.g. `GFN2-xTB, ALPB`")
+    structure: StructureRef | None = None
+    mass_u: float | None = None
+    moments_u_ang2: list[float] = Field(
+        default_factory=list, description="principal moments of inertia; empty for an atom"
+    )
+    symmetry_number: int = 1
+    multiplicity: int = 1
+    wavenumbers_cm: list[float] = Field(
+        default_factory=list, description="vibrations only; imaginary ones negative"
+    )
+    solvation_eV: dict[str, float] = Field(
+        default_factory=dict, description="solvent -> free energy from 1 M gas to 1 M solution"
+    )
+    checks: list[Check] = Field(default_factory=list)
+
+
 R = TypeVar("R", bound=Record)
 KINDS: dict[str, type[Record]] = {
     "eos": EosRecord,
@@ -488,6 +520,7 @@ KINDS: dict[str, type[Record]] = {
     "poses": PosesRecord,
     "levels": LevelsRecord,
     "candidate": CandidateRecord,
+    "thermo": ThermoRecord,
     "ranking": RankingRecord,
 }
 
