@@ -1,0 +1,215 @@
+"""The ladder of desorption channels of a ligand; the cheapest is its lability. Positive = costs free energy (eV).
+
+    dG = dE + sum_products [ G_gas(T, c) + G_solv ] - G_bound + sum_reservoirs (-/+) G_bulk
+
+dE is the electronic energy of the balanced reaction loaded -> what is left + leaving species, at the campaign's
+settings. G_bound is the bound ligand: internal vibrations of its gas-phase set, rigid motions turned into frustrated
+vibrations. A channel into two molecules gains two translations and rotations: entropy pays for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from peropass.analysis.reaction_energies import EnergyRecord, evaluate
+from peropass.analysis.thermochemistry import (
+    IdealGas,
+    frustrated_free_energy,
+    gas_free_energy,
+    reservoir_free_energy,
+    vibrational_free_energy,
+    zero_point_energy,
+)
+from peropass.records import Channel, ReactionEnergy, ThermoRecord
+
+if TYPE_CHECKING:
+    from peropass.chemistry.planned import PlannedReaction
+    from peropass.chemistry.reactions import Reaction
+
+PREFIX = "desorption-"
+
+
+def ladder(
+    planned: Sequence[PlannedReaction],
+    energies: Mapping[str, EnergyRecord | None],
+    thermo: Mapping[str, ThermoRecord | None],
+    ligand: str,
+    temperature_K: float,
+    concentration_M: float,
+    solvent: str = "none",
+) -> list[Channel]:
+    """All desorption channels of one loaded slab, cheapest first, then those without a number.
+
+    Parameters
+    ----------
+    planned
+        Reactions of kind ``desorption``; others are passed over. One that cannot exist becomes a channel of status
+        ``skipped`` with its reason, e.g. a cation that has no proton to give.
+    energies
+        Species name -> record, as for `reaction_energies.evaluate`.
+    thermo
+        Gas species name -> thermo record.
+    ligand
+        Name of the ligand's own gas-phase species, whose internal vibrations the bound ligand keeps.
+    temperature_K, concentration_M
+        Of the solution; every leaving species has this concentration.
+    solvent : str
+        Key of `ThermoRecord.solvation_eV`, or ``none``.
+
+    Raises
+    ------
+    SettingsMismatch, StaleRecord
+        As `reaction_energies.evaluate`.
+    """
+    conditions = {
+        "temperature_K": temperature_K,
+        "concentration_M": concentration_M,
+        "solvent": solvent,
+    }
+    channels = []
+    for plan in planned:
+        if plan.kind != "desorption":
+            continue
+        name = plan.name.removeprefix(PREFIX)
+        if plan.reaction is None:
+            channels.append(
+                Channel(
+                    name=name,
+                    equation="",
+                    electronic_eV=None,
+                    free_energy_eV=None,
+                    status="skipped",
+                    reason=plan.reason,
+                    **conditions,
+                )
+            )
+            continue
+        electronic = evaluate(plan.reaction, energies)
+        channels.append(_channel(name, plan.reaction, electronic, thermo, ligand, conditions))
+    return sorted(
+        channels,
+        key=lambda c: (c.free_energy_eV is None, c.free_energy_eV or 0.0, c.status, c.name),
+    )
+
+
+def lability(channels: Sequence[Channel]) -> Channel | None:
+    """The cheapest channel with a free energy, or None."""
+    known = [c for c in channels if c.status == "ok" and c.free_energy_eV is not None]
+    return min(known, key=lambda c: c.free_energy_eV) if known else None
+
+
+def explain(channels: Sequence[Channel], others: Sequence[Channel]) -> str:
+    """One sentence: by how much, and by which item, the first ligand is held longer than the second."""
+    first, second = lability(channels), lability(others)
+    if first is None or second is None:
+        return "a lability is missing: no comparison"
+    gap = first.free_energy_eV - second.free_energy_eV
+    items = {
+        key: first.terms.get(key, 0.0) - second.terms.get(key, 0.0)
+        for key in {*first.terms, *second.terms}
+    }
+    largest = max(items, key=lambda key: abs(items[key])) if items else "nothing"
+    return (
+        f"cheapest channels {first.name} ({first.free_energy_eV:+.2f} eV) and {second.name} "
+        f"({second.free_energy_eV:+.2f} eV): {gap:+.2f} eV, most of it from {largest} "
+        f"({items.get(largest, 0.0):+.2f} eV)"
+    )
+
+
+def _channel(
+    name: str,
+    reaction: Reaction,
+    electronic: ReactionEnergy,
+    thermo: Mapping[str, ThermoRecord | None],
+    ligand: str,
+    conditions: dict,
+) -> Channel:
+    terms, lacking = _corrections(reaction, thermo, ligand, **conditions)
+    base = {"name": name, "equation": reaction.equation, **conditions}
+    if electronic.value_eV is None:
+        return Channel(
+            electronic_eV=None,
+            free_energy_eV=None,
+            status=electronic.status,
+            reason=electronic.reason,
+            **base,
+        )
+    if lacking:
+        return Channel(
+            electronic_eV=electronic.value_eV,
+            free_energy_eV=None,
+            status="missing",
+            reason="; ".join(lacking),
+            **base,
+        )
+    items = {"electronic": electronic.value_eV, **terms}
+    return Channel(
+        electronic_eV=electronic.value_eV,
+        free_energy_eV=sum(items.values()),
+        terms=items,
+        **base,
+    )
+
+
+def _corrections(
+    reaction: Reaction,
+    thermo: Mapping[str, ThermoRecord | None],
+    ligand: str,
+    temperature_K: float,
+    concentration_M: float,
+    solvent: str,
+) -> tuple[dict[str, float], list[str]]:
+    """Itemised free-energy terms in eV, and what is missing for them."""
+    terms = dict.fromkeys(
+        ("translation", "rotation", "vibration", "electronic states", "zero point"), 0.0
+    )
+    lacking: list[str] = []
+    bound = _gas(thermo.get(ligand))
+    if bound is None:
+        lacking.append(f"no vibrations of {ligand}")
+    else:
+        frustrated = frustrated_free_energy(bound, temperature_K)
+        terms["frustrated motion of the bound ligand"] = -frustrated.thermal
+        terms["vibration"] -= vibrational_free_energy(bound.wavenumbers_cm, temperature_K)
+        terms["zero point"] -= frustrated.zero_point + zero_point_energy(bound.wavenumbers_cm)
+    # ASSUME slab phonons are those of the socket, loaded or not, and the solvent at the surface is not displaced: both are left out.
+    for coefficient, species in reaction.terms:
+        if species.name.endswith("(bulk)"):
+            value = reservoir_free_energy(species.name.removesuffix("(bulk)"), temperature_K)
+            if value is None:
+                lacking.append(f"no standard entropy of {species.name}")
+            else:
+                terms["reservoir"] = terms.get("reservoir", 0.0) + coefficient * value
+        elif species.name.endswith("(g)"):
+            record = thermo.get(species.name)
+            gas = _gas(record)
+            if gas is None:
+                lacking.append(f"no vibrations of {species.name}")
+                continue
+            parts = gas_free_energy(gas, temperature_K, concentration_M)
+            terms["translation"] += coefficient * parts.translation
+            terms["rotation"] += coefficient * parts.rotation
+            terms["vibration"] += coefficient * parts.vibration
+            terms["electronic states"] += coefficient * parts.electronic
+            terms["zero point"] += coefficient * parts.zero_point
+            if solvent != "none":
+                if solvent not in record.solvation_eV:
+                    lacking.append(f"no solvation of {species.name} in {solvent}")
+                    continue
+                terms["solvation"] = (
+                    terms.get("solvation", 0.0) + coefficient * record.solvation_eV[solvent]
+                )
+    return terms, list(dict.fromkeys(lacking))
+
+
+def _gas(record: ThermoRecord | None) -> IdealGas | None:
+    if record is None or record.status != "ok" or record.mass_u is None:
+        return None
+    return IdealGas(
+        record.mass_u,
+        tuple(record.moments_u_ang2),
+        tuple(record.wavenumbers_cm),
+        record.symmetry_number,
+        record.multiplicity,
+    )
