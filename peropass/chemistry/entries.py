@@ -9,6 +9,33 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from peropass.chemistry.model import LigandClass, Target
 
 Halide = Literal["Cl", "Br", "I"]
+# What a pose may be called: ammonium halides and salts fill the holes of the socket, donors sit on the exposed Pb,
+# zwitterions bridge or hold by one end, metal halides and SCN have several competing ways.
+Motif = Literal[
+    "fills-A-and-X",
+    "donor-on-Pb",
+    "donor-on-Cs",
+    "donor-on-dopant",
+    "bidentate-on-Pb",
+    "bidentate-on-two-Pb",
+    "chelates-Pb",
+    "over-two-X-holes",
+    "bridges-A-and-X",
+    "A-end-only",
+    "X-end-only",
+    "SCN-N",
+    "SCN-S",
+    "adsorbed-on-halide",
+    "halide-into-V-X",
+    "metal-on-A-hole",
+    "metal-on-Pb",
+    "PbX2-adlayer",
+    "fills-V-PbX2",
+    "coadsorbed",
+    "flat-on-surface",
+    "takes-Pb-along",
+]
+Source = Literal["Park2020", "Zheng2020", "Mu2022", "Jang2024", "Zhang2025"]
 
 
 class LibraryPart(BaseModel):
@@ -52,14 +79,14 @@ class Reported(LibraryPart):
     """What the literature says of the treatment, in our words, with source keys."""
 
     text: str
-    sources: tuple[str, ...] = Field(min_length=1)
+    sources: tuple[Source, ...] = Field(min_length=1)
 
 
 class Substitution(LibraryPart):
     """Data of an entry without a molecule: dopants, alloys, point defects, competing phases."""
 
     kind: Literal["dopant", "alloy", "defect", "phase"]
-    on: Literal["A", "B", "X"] | None = None
+    site: Literal["A", "B", "X"] | None = None
     species: tuple[str, ...] = Field(
         min_length=1, description="elements, cations, defects or phases"
     )
@@ -89,8 +116,10 @@ class Variant(LibraryPart):
         default=None, description="key of `partners`; `none` to drop the entry's"
     )
     truncate: Truncation | None = None
-    motifs: tuple[str, ...] = ()
+    motifs: tuple[Motif, ...] = ()
     anchors: tuple[AnchorOverride, ...] = ()
+    more_anchors: tuple[AnchorOverride, ...] = ()
+    donation: Donation | None = None
 
 
 class LigandEntry(LibraryPart):
@@ -111,8 +140,9 @@ class LigandEntry(LibraryPart):
     halides: tuple[Halide, ...] = ()
     truncate: Truncation | None = None
     hosts: tuple[str, ...] = Field(min_length=1)
-    motifs: tuple[str, ...] = ()
+    motifs: tuple[Motif, ...] = ()
     anchors: tuple[AnchorOverride, ...] = ()
+    more_anchors: tuple[AnchorOverride, ...] = ()
     variants: dict[str, Variant] = Field(default_factory=dict)
     reference: tuple[str, ...] = ("default",)
     unpaired: int = Field(default=0, ge=0, description="unpaired electrons of the neutral set")

@@ -61,13 +61,24 @@ SHORT_NAMES = {
     "CS(=O)(=O)O": "MeSO3H",
     "O=S(=O)(O)O": "H2SO4",
     "O=[N+]([O-])O": "HNO3",
-    "CC(=O)[O-].C[NH3+]": "MeNH3OAc",
-    "CC(=O)[O-].CC[NH3+]": "EtNH3OAc",
-    "C[NH3+].[Br-]": "MABr",
-    "CC[NH3+].[Br-]": "EtNH3Br",
-    "C[N+](C)(C)C.[Br-]": "TMABr",
-    "CC[N+](C)(C)CC.[Br-]": "Et2Me2NBr",
     "CP(C)(C)=O": "TMPO",
+}
+ION_NAMES = {
+    "[NH4+]": "NH4",
+    "C[NH3+]": "MA",
+    "CC[NH3+]": "EA",
+    "NC(N)=[NH2+]": "GA",
+    "C[N+](C)(C)C": "TMA",
+    "CC[N+](C)(C)CC": "Et2Me2N",
+    "C[P+](C)(C)C": "PMe4",
+    "C[S+](C)C": "SMe3",
+    "N#C[S-]": "SCN",
+    "CC(=O)[O-]": "OAc",
+    "CS(=O)(=O)[O-]": "MeSO3",
+    "O=S(=O)([O-])[O-]": "SO4",
+    "O=[N+]([O-])[O-]": "NO3",
+    "F[B-](F)(F)F": "BF4",
+    "C[S-]": "SMe",
 }
 # ASSUME the two native caps of as-made crystals, cut to models: the ammonium bromide and the ammonium carboxylate
 NATIVE_MODELS = {"ola-br": "CC[NH3+].[{x}-]", "ola-oa": "CC[NH3+].CC(=O)[O-]"}
@@ -104,19 +115,27 @@ def gas(smiles: str) -> Species:
 
 
 def _formula_name(smiles: str) -> str:
-    """Cations first, polyatomic ions in brackets: ZnBr2, Cs(CH3O3S); a zwitterion says that it is one."""
+    """Cations first: ZnBr2, CsMeSO3, (C5H14N)Br; a zwitterion says that it is one."""
+    from rdkit import Chem
+
     parts = [parse(part, "set") for part in smiles.split(".")]
     if len(parts) == 1:
         prefix = "zwitterion-" if is_zwitterion(parts[0]) else ""
         return prefix + hill_formula(composition(smiles))
-    counts = Counter(
-        (-formal_charge(p), p.GetNumAtoms() > 1, hill_formula(composition(written_smiles(p)[0])))
-        for p in parts
-    )
-    return "".join(
-        (f"({formula})" if polyatomic else formula) + (str(n) if n > 1 else "")
-        for (_, polyatomic, formula), n in sorted(counts.items())
-    )
+    counts: Counter[tuple[int, str]] = Counter()
+    for part in parts:
+        text = Chem.MolToSmiles(part)
+        name = ION_NAMES.get(text) or hill_formula(composition(text))
+        bare = part.GetNumAtoms() == 1 or text in ION_NAMES
+        counts[-formal_charge(part), name if bare else f"({name})"] += 1
+    return "".join(_times(name, n) for (_, name), n in sorted(counts.items()))
+
+
+def _times(name: str, n: int) -> str:
+    """ZnBr2, but (NH4)2."""
+    if n == 1:
+        return name
+    return f"{name}{n}" if len(name) <= 2 or name.startswith("(") else f"({name}){n}"
 
 
 def reactions_for(
@@ -411,11 +430,11 @@ def _neutral_channel(
 
 def _halide_donation(setting: _Setting) -> PlannedReaction:
     """Carboxylate-capped socket + donor -> halide on the X site + by-products, as the library states them."""
-    donation = setting.entry.donation
+    variant = setting.entry.variants.get(setting.variant)
+    donation = variant.donation if variant else setting.entry.donation
     name: Kind = "halide-donation"
     if donation is None:
         return PlannedReaction(name, name, None, reason="the library states no by-products")
-    donor = setting.entry.smiles if setting.entry.halide == "fixed" else setting.smiles
     capped = Species(
         f"{setting.slab_name}[X->OAc]",
         add(setting.pristine.composition, {setting.ions.x: -1}, composition(ACETATE)),
@@ -423,7 +442,7 @@ def _halide_donation(setting: _Setting) -> PlannedReaction:
     products = [gas(p.replace("{x}", setting.ions.x)) for p in donation.by_products]
     terms = (
         (-donation.sites, capped),
-        (-1, gas(donor)),
+        (-1, setting.ligand),
         (donation.sites, setting.pristine),
         *((1, p) for p in products),
     )

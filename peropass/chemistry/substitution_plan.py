@@ -16,6 +16,7 @@ from peropass.chemistry.reactions import (
     substitution,
     vacancy_formation,
 )
+from peropass.errors import InputError
 
 if TYPE_CHECKING:
     from peropass.chemistry.entries import LigandEntry
@@ -65,7 +66,7 @@ def _dopants(entry: LigandEntry, ions: HostIons) -> list[PlannedReaction]:
 def _alloys(entry: LigandEntry, ions: HostIons) -> list[PlannedReaction]:
     planned, slab = [], _slab(ions)
     for guest in entry.substitution.species:
-        if entry.substitution.on == "A":
+        if entry.substitution.site == "A":
             own, source = (
                 cation(ions.a),
                 Species(f"{guest}{ions.x}(bulk)", add(cation(guest), {ions.x: 1})),
@@ -88,13 +89,7 @@ def _alloys(entry: LigandEntry, ions: HostIons) -> list[PlannedReaction]:
 def _defects(entry: LigandEntry, ions: HostIons) -> list[PlannedReaction]:
     slab, planned = _slab(ions), []
     for defect in entry.substitution.species:
-        change = defect_exchange(defect, ions)
-        if change is None:
-            reason = "no change of composition: the energy is a difference of two cells"
-            planned.append(
-                PlannedReaction(f"formation-{defect}", "vacancy-formation", None, reason=reason)
-            )
-            continue
+        change = defect_exchange(defect, ions, f"{entry.where}.substitution.species")
         gained = add(*(scale(species.composition, -c) for c, species in change))
         defective = Species(f"{slab.name}[{defect}]", add(slab.composition, gained))
         reaction = vacancy_formation(slab, defective, change)
@@ -102,32 +97,40 @@ def _defects(entry: LigandEntry, ions: HostIons) -> list[PlannedReaction]:
     return planned
 
 
-def defect_exchange(defect: str, ions: HostIons) -> list[tuple[float, Species]] | None:
-    """Reservoir units released (positive) or taken up (negative) when a defect forms; None for none.
+def defect_exchange(defect: str, ions: HostIons, where: str) -> list[tuple[float, Species]]:
+    """Reservoir units released (positive) or taken up (negative) when a defect forms.
 
-    Generic names: A, B and X stand for the host's ions, e.g. ``V-AX`` or ``A-on-B``.
+    Names as of the surface sites (``V-CsX``, ``Cs-Pb`` = Cs on Pb, ``ad-X``): Cs, Pb and X in them stand for
+    the host's own A, B and X. Single charged ions are taken as neutral atoms, so X2(g) enters as in a
+    halogen-rich environment; chemical potentials shift these energies afterwards. A Frenkel pair exchanges
+    nothing.
+
+    Raises
+    ------
+    InputError
+        Unknown defect, naming `where`.
     """
     halogen = Species(f"{ions.x}2(g)", {ions.x: 2})
     salt, dihalide = ions.salt, ions.dihalide
-    elements = {
-        "A": Species(f"{ions.a}(bulk)", cation(ions.a)),
-        "B": Species(f"{ions.b}(bulk)", {ions.b: 1}),
-    }
     table: dict[str, list[tuple[float, Species]]] = {
         "V-X": [(0.5, halogen)],
-        "V-A": [(1, salt), (-0.5, halogen)],
-        "V-B": [(1, dihalide), (-1, halogen)],
-        "V-AX": [(1, salt)],
-        "V-BX2": [(1, dihalide)],
-        "A-on-B": [(1, dihalide), (-1, salt), (-0.5, halogen)],
-        "B-on-A": [(1, salt), (-1, dihalide), (0.5, halogen)],
-        "B-on-X": [(0.5, halogen), (-1, elements["B"])],
-        "X-on-B": [(1, dihalide), (-1.5, halogen)],
-        "X-adatom": [(-0.5, halogen)],
-        "B-adatom": [(-1, elements["B"])],
+        "V-Cs": [(1, salt), (-0.5, halogen)],
+        "V-Pb": [(1, dihalide), (-1, halogen)],
+        "V-CsX": [(1, salt)],
+        "V-PbX2": [(1, dihalide)],
+        "Cs-Pb": [(1, dihalide), (-1, salt), (-0.5, halogen)],
+        "Pb-Cs": [(1, salt), (-1, dihalide), (0.5, halogen)],
+        "Pb-X": [(1.5, halogen), (-1, dihalide)],
+        "X-Pb": [(1, dihalide), (-1.5, halogen)],
+        "ad-X": [(-0.5, halogen)],
+        "ad-Pb": [(-1, dihalide), (1, halogen)],
         "Schottky": [(1, ions.host)],
+        "Frenkel-X": [],
+        "Frenkel-Cs": [],
     }
-    return table.get(defect)
+    if defect not in table:
+        raise InputError(where, repr(defect), f"one of {', '.join(table)}")
+    return table[defect]
 
 
 def _phases(entry: LigandEntry, ions: HostIons) -> list[PlannedReaction]:
