@@ -17,6 +17,7 @@ from matplotlib.figure import Figure
 from peropass.records import GapState, LevelsRecord, TrapReport
 
 SHOWN_BEYOND_EDGE_EV = 0.8
+LETTER_STEP_EV = 0.11
 KIND_TITLES = {
     "scalar": "without spin-orbit coupling",
     "soc": "with spin-orbit coupling",
@@ -100,8 +101,9 @@ def draw_level_diagram(panels: list[Panel], title: str = "") -> Figure:
     with rc_context(SVG_SETTINGS):
         figure = Figure(figsize=(1.2 + 2.9 * len(panels), 3.9), layout="constrained")
         axes = figure.subplots(1, len(panels), sharey=True, squeeze=False)[0]
+        high = max(panel.gap_eV for panel in panels) + SHOWN_BEYOND_EDGE_EV
         for ax, panel in zip(axes, panels, strict=True):
-            _draw_panel(ax, panel)
+            _draw_panel(ax, panel, high)
         axes[0].set_ylabel("energy above the valence edge\nof the pristine slab (eV)")
         if title:
             figure.suptitle(title)
@@ -200,13 +202,14 @@ def _levels(levels, zero_eV: float, gap: float, states: list[GapState]) -> list[
     return sorted([*drawn.values(), *found], key=lambda level: level.energy_eV)
 
 
-def _draw_panel(ax, panel: Panel) -> None:
-    low, high = -SHOWN_BEYOND_EDGE_EV, panel.gap_eV + SHOWN_BEYOND_EDGE_EV
+def _draw_panel(ax, panel: Panel, high: float) -> None:
+    low = -SHOWN_BEYOND_EDGE_EV
     ax.axhspan(low, 0.0, color=BAND, alpha=0.35, linewidth=0)
     ax.axhspan(panel.gap_eV, high, color=BAND, alpha=0.35, linewidth=0)
     for x, column in enumerate(panel.columns):
         for level in column.levels:
             _draw_level(ax, x, level)
+        _letter_levels(ax, x, [level for level in column.levels if STYLES[level.label][3]])
     ax.set_xlim(-0.55, len(panel.columns) - 0.45)
     ax.set_ylim(low, high)
     ax.set_xticks(range(len(panel.columns)), [c.name for c in panel.columns])
@@ -227,4 +230,13 @@ def _draw_level(ax, x: float, level: DrawnLevel) -> None:
         return
     face = colour if level.filling > 0.8 else "white" if level.filling < 0.2 else "#f0e442"
     ax.plot(x, level.energy_eV, "o", markersize=4, color=colour, markerfacecolor=face)
-    ax.annotate(letter, (x + 0.39, level.energy_eV), color=colour, va="center", fontsize=8)
+
+
+def _letter_levels(ax, x: float, levels: list[DrawnLevel]) -> None:
+    """One letter right of each level, pushed up where it would cover the one below."""
+    previous = float("-inf")
+    for level in levels:
+        colour, *_, letter = STYLES[level.label]
+        height = max(level.energy_eV, previous + LETTER_STEP_EV)
+        ax.annotate(letter, (x + 0.39, height), color=colour, va="center", fontsize=8)
+        previous = height
