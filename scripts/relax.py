@@ -17,9 +17,9 @@ def main(argv=None) -> None:
     arguments.add_argument("--lateral", required=True)
     arguments.add_argument("--structure", type=Path, help="clean slab to relax")
     arguments.add_argument(
-        "--poses", type=Path, help="poses record; relaxes the pose of rank --rank"
+        "--poses", type=Path, help="poses record; relaxes the pose that --pose names"
     )
-    arguments.add_argument("--rank", type=int, default=0)
+    arguments.add_argument("--pose", default="k0", help="k0 is the best pose of the cheap tier, k1 the next")
     options = arguments.parse_args(argv)
     protocol = step.protocol(options)
     atoms, blocked = _structure(options, protocol.engine == "toy")
@@ -54,9 +54,10 @@ def _structure(options, toy: bool):
     poses = read_record(options.poses, PosesRecord, allow_toy=toy)
     if poses.status != "ok":
         return None, ("missing", f"no poses: {poses.reason}")
-    kept = next((pose for pose in poses.poses if pose.rank == options.rank), None)
+    rank = int(options.pose.removeprefix("k"))
+    kept = next((pose for pose in poses.poses if pose.rank == rank), None)
     if kept is None:
-        return None, ("skipped", f"fewer than {options.rank + 1} poses survived the cheap tier")
+        return None, ("skipped", f"fewer than {rank + 1} poses survived the cheap tier")
     return read(options.poses.parent / kept.file), None
 
 

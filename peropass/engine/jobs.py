@@ -21,7 +21,7 @@ from peropass.engine.electronic import ElectronicResult, Engine, GpawEngine, Set
 from peropass.engine.journal import Journal, JournalStep
 from peropass.engine.protocol import Protocol
 from peropass.engine.relaxation import Relaxation, free_atoms, largest_force, relax
-from peropass.engine.work import Progress, Stopwatch, work_folder
+from peropass.engine.work import Progress, Stopwatch, exclusive, work_folder
 from peropass.errors import EngineError
 from peropass.ids import digest, structure_hash
 from peropass.records import (
@@ -121,6 +121,14 @@ def run(atoms: Atoms, job: Job) -> CalculationRecord:
     rank, size = _mpi(job.protocol)
     identity = physics_hash(atoms, job)
     folder = work_folder(job.record, identity)
+    with exclusive(folder, active=rank == 0):
+        _barrier(job.protocol)
+        return _run_alone(atoms, job, folder, identity, rank, size)
+
+
+def _run_alone(
+    atoms: Atoms, job: Job, folder: Path, identity: str, rank: int, size: int
+) -> CalculationRecord:
     finished = folder / "result.record.json"
     if finished.exists():
         record = read_record(finished, CalculationRecord, allow_toy=True)
@@ -138,6 +146,13 @@ def run(atoms: Atoms, job: Job) -> CalculationRecord:
         write_record(record, finished)
         _publish(record, folder, job)
     return record
+
+
+def _barrier(protocol: Protocol) -> None:
+    if protocol.engine != "toy":
+        from gpaw.mpi import world
+
+        world.barrier()
 
 
 def _mpi(protocol: Protocol) -> tuple[int, int]:

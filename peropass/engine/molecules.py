@@ -94,3 +94,17 @@ def _lowest(found: dict[str, CalculationRecord], job: jobs.Job) -> CalculationRe
 
 def _beside(reference, variant: str, what: str):
     return reference.model_copy(update={"file": f"{variant}.{what}.extxyz"})
+
+
+def run_molecule(smiles: str, job: jobs.Job, seed: int = 1) -> CalculationRecord:
+    """Relax the lowest GFN2-xTB conformer of one neutral molecule given by its SMILES."""
+    from peropass.chemistry.conformers import part_conformers
+
+    try:
+        conformer = part_conformers(smiles, 2, seed)[0]
+    except PeropassError as error:
+        record = jobs.blocked_record(job, "failed", str(error))
+        write_record(record, job.record)
+        return record
+    atoms = boxed(conformer, job.protocol.molecule_margin_ang)
+    return jobs.run(atoms, replace(job, setting=replace(job.setting, spin_polarised=needs_spin(atoms))))

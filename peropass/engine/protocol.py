@@ -40,16 +40,16 @@ class EnergySettings(_Closed):
 
 
 class RelaxSettings(_Closed):
-    fmax_eV_per_ang: float = Field(gt=0, le=0.5, description="largest force on a free atom")
-    max_steps: int = Field(ge=1, le=2000)
-    max_step_ang: float = Field(gt=0, le=0.5, description="largest move of an atom per step")
+    fmax_eV_per_ang: float = Field(default=0.05, gt=0, le=0.5, description="largest force on a free atom")
+    max_steps: int = Field(default=150, ge=1, le=2000)
+    max_step_ang: float = Field(default=0.2, gt=0, le=0.5, description="largest move of an atom per step")
 
 
 class LevelSettings(_Closed):
-    smearing_eV: float = Field(gt=0, le=0.05, description="Fermi-Dirac width of the final levels")
-    states_below: int = Field(ge=2, description="occupied states listed")
+    smearing_eV: float = Field(default=0.01, gt=0, le=0.05, description="Fermi-Dirac width of the final levels")
+    states_below: int = Field(default=24, ge=2, description="occupied states listed")
     states_above: int = Field(
-        ge=2, description="empty states listed; converged, with 8 more as buffer"
+        default=24, ge=2, description="empty states listed; converged, with 8 more as buffer"
     )
     hse: bool = Field(default=False, description="also HSE06 eigenvalues on the same density")
 
@@ -69,8 +69,8 @@ class Protocol(_Closed):
     description: str = ""
     engine: Literal["gpaw", "toy"]
     energy: EnergySettings
-    relax: RelaxSettings
-    levels: LevelSettings
+    relax: RelaxSettings = Field(default_factory=RelaxSettings)
+    levels: LevelSettings = Field(default_factory=LevelSettings)
     kpts_per_primitive_cell: KpointSettings
     molecule_margin_ang: float = Field(
         ge=4, le=15, description="vacuum around a molecule in its box"

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import resource
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -17,6 +20,21 @@ PROGRESS_EVERY_S = 1.0
 def work_folder(record: str | Path, physics_hash: str) -> Path:
     """`work-<hash>` beside the record."""
     return Path(record).parent / f"work-{Path(record).name.split('.')[0]}-{physics_hash}"
+
+
+@contextmanager
+def exclusive(folder: Path, active: bool = True) -> Iterator[None]:
+    """Hold a work folder: a second process with the same physics waits, then finds the finished result.
+
+    Inactive ranks pass at once. The lock is the kernel's and goes with the process, however it ends.
+    """
+    if not active:
+        yield
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    with open(folder / "lock", "w", encoding="utf-8") as stream:
+        fcntl.flock(stream, fcntl.LOCK_EX)
+        yield
 
 
 @dataclass

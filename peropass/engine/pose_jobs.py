@@ -1,0 +1,136 @@
+"""The funnel of starting poses: placed, scored with GFN-xTB on the frozen slab, the best kept for DFT."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ase import Atoms
+
+from peropass.config import CandidateSettings, PoseSettings
+from peropass.engine import xtb
+from peropass.engine.jobs import write_structure
+from peropass.engine.work import Progress, Stopwatch
+from peropass.errors import BuildError, EngineError, InputError
+from peropass.ids import digest, structure_hash
+from peropass.records import Address, Filter, Pose, PosesRecord, Provenance, write_record
+from peropass.revisions import REVISIONS
+from peropass.surfaces.defects import locate_holes
+from peropass.surfaces.funnel import choose
+from peropass.surfaces.poses import PoseSet, generate_poses
+
+
+def run(
+    socket: Atoms | None,
+    pristine: Atoms | None,
+    *,
+    candidate: CandidateSettings,
+    settings: PoseSettings,
+    halide: str,
+    address: Address,
+    out: Path,
+    toy: bool = False,
+) -> PosesRecord:
+    """Place, score and keep; writes the kept structures as `k0.build.extxyz`, ... and the record last.
+
+    A candidate that cannot be placed gives a record of status `failed` with the reason. `toy` skips the cheap tier.
+    """
+    watch = Stopwatch(out.parent / "poses.cost.json")
+    common = {"address": address, "toy": toy}
+    if socket is None or pristine is None:
+        return _unplaced(out, common, watch, "missing", "the clean socket is not relaxed")
+    progress = Progress(out.parent / "poses.progress.json", "poses")
+    progress.update(force=True, n_atoms=len(socket))
+    try:
+        placed = _placed(socket, pristine, candidate, settings, halide)
+        scores = _scores(placed, settings, toy)
+    except (BuildError, InputError, EngineError) as error:
+        progress.finish()
+        return _unplaced(out, common, watch, "failed", str(error))
+    chosen = choose(
+        placed.poses, scores, keep=settings.relax, window_eV=settings.window_eV, seed=settings.seed
+    )
+    for rank, atoms in enumerate(chosen.kept):
+        write_structure(atoms, out.parent / f"k{rank}.build.extxyz")
+    method = "none (toy)" if toy or settings.xtb == "none" else xtb.describe(settings.xtb, [p.atoms for p in placed.poses])
+    record = PosesRecord(
+        **common,
+        status="ok",
+        provenance=_provenance(watch, structure_hash(socket), settings, candidate),
+        method=method,
+        filters=[*placed.filters, Filter(name="cheap tier", before=len(placed.poses), after=len(chosen.kept))],
+        poses=[_with_file(pose) for pose in chosen.poses],
+    )
+    write_record(record, out)
+    progress.finish()
+    return record
+
+
+def _placed(
+    socket: Atoms, pristine: Atoms, candidate: CandidateSettings, settings: PoseSettings, halide: str
+) -> PoseSet:
+    from peropass.chemistry.library import build_model, load_library
+
+    model = build_model(
+        load_library().entry(candidate.ligand, "candidates.ligand"),
+        tail_carbons=candidate.tail_carbons,
+        halide=candidate.halide or halide,
+        variant=candidate.variant,
+        partner=candidate.partner,
+        n_conformers=settings.conformers,
+        seed=settings.seed,
+    )
+    return generate_poses(
+        socket, locate_holes(socket, pristine), model, n=settings.generate, seed=settings.seed
+    )
+
+
+def _scores(placed: PoseSet, settings: PoseSettings, toy: bool) -> list[xtb.XtbScore]:
+    if toy or settings.xtb == "none":
+        return [
+            xtb.XtbScore(energy_xtb_eV=None, accepted=False, reason="cheap tier is off", method="none", atoms=p.atoms)
+            for p in placed.poses
+        ]
+    return xtb.score_poses(
+        [pose.atoms for pose in placed.poses], method=settings.xtb, relax_steps=settings.xtb_steps
+    )
+
+
+def _with_file(pose: Pose) -> Pose:
+    return pose.model_copy(update={"file": f"k{pose.rank}.build.extxyz"}) if pose.kept else pose
+
+
+def _unplaced(out: Path, common: dict, watch: Stopwatch, status: str, reason: str) -> PosesRecord:
+    record = PosesRecord(
+        **common,
+        status=status,
+        reason=reason,
+        provenance=Provenance(revision=REVISIONS["poses"], physics_hash="none", **watch.read()),
+        method="none",
+        filters=[],
+        poses=[],
+    )
+    write_record(record, out)
+    return record
+
+
+def _provenance(
+    watch: Stopwatch, socket_hash: str, settings: PoseSettings, candidate: CandidateSettings
+) -> Provenance:
+    from importlib.metadata import version
+
+    identity = digest(
+        {
+            "socket": socket_hash,
+            "settings": settings.model_dump(),
+            "candidate": candidate.model_dump(exclude={"role", "name"}),
+            "revision": REVISIONS["poses"],
+        },
+        16,
+    )
+    return Provenance(
+        revision=REVISIONS["poses"],
+        physics_hash=identity,
+        inputs={"socket": socket_hash},
+        versions={name: version(name) for name in ("rdkit", "tblite", "ase", "numpy")},
+        **watch.read(),
+    )

@@ -1,0 +1,348 @@
+"""Read the records of a campaign from their places and hand them to the analysis; the only place that knows both."""
+
+from __future__ import annotations
+
+import re
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from ase.io import read
+
+from peropass import paths
+from peropass.analysis import distortion as distortions
+from peropass.analysis import pipeline, ranking, uncertainty
+from peropass.chemistry.formability import assess, assess_substitution
+from peropass.chemistry.library import build_model, load_library, plan_model
+from peropass.chemistry.planned import PlannedReaction
+from peropass.chemistry.reaction_plan import gas, reactions_for
+from peropass.chemistry.reactions import HostIons
+from peropass.config import CandidateSettings, load_campaign
+from peropass.engine.protocol import LATERAL_FOLDING, Protocol
+from peropass.errors import PeropassError, RecordError
+from peropass.ids import digest
+from peropass.records import (
+    Address,
+    CalculationRecord,
+    CandidateRecord,
+    EosRecord,
+    Formability,
+    LevelsRecord,
+    Literature,
+    Provenance,
+    RankingRecord,
+    Record,
+    ThermoRecord,
+    read_record,
+    write_record,
+)
+from peropass.surfaces.hosts import Host, load_host
+
+MONATOMIC_CATION = re.compile(r"\[([A-Z][a-z]?)\+(\d?)\]")
+ERROR_MODEL_FILE = Path("config/error-model.yaml")
+
+
+@dataclass(frozen=True)
+class Place:
+    """Folder arithmetic for one candidate: fills the patterns of `paths`."""
+
+    address: Address
+    toy: bool
+
+    def file(self, pattern: str, **more: str) -> Path:
+        fields = {k: v for k, v in self.address.model_dump().items() if v != "none"}
+        return Path(pattern.format(**{**fields, **more}))
+
+    def read(self, kind: type[Record], pattern: str, **more: str):
+        """The record at a pattern, None if it is absent."""
+        file = self.file(pattern, **more)
+        return read_record(file, kind, allow_toy=self.toy) if file.exists() else None
+
+    def relative(self, file: Path) -> str:
+        return str(file.relative_to(Path(paths.CAMPAIGN.format(campaign=self.address.campaign))))
+
+
+def candidate_record(
+    address: Address,
+    protocol: Protocol,
+    candidate: CandidateSettings,
+    meta: dict,
+    out: Path,
+    command: str,
+) -> CandidateRecord:
+    """Collect everything that bears on one candidate and assemble its record."""
+    place = Place(address, protocol.engine == "toy")
+    host = load_host(address.host)
+    entry = load_library().entry(candidate.ligand)
+    halide = candidate.halide or host.symbol("X")
+    on_paper = plan_model(
+        entry,
+        tail_carbons=candidate.tail_carbons,
+        halide=halide,
+        variant=candidate.variant,
+        partner=candidate.partner,
+    )
+    ions = HostIons(host.symbol("A"), host.symbol("B"), host.symbol("X"))
+    smiles = ".".join(on_paper.parts)
+    natives = {key: _native_smiles(CandidateSettings(**row), host) for key, row in meta["natives"].items()}
+    planned = reactions_for(
+        entry,
+        ions,
+        smiles=smiles,
+        variant=candidate.variant,
+        site=address.site,
+        termination=address.termination,
+        natives=natives,
+    )
+    poses = sorted({p.parent.name for p in out.parent.glob("k*/relax.record.json")})
+    inputs = _inputs(place, planned, poses, natives, meta["references"], smiles, address)
+    facts = _facts(entry, candidate, on_paper, halide, meta, protocol)
+    best = pipeline.best_pose(inputs.loaded)
+    return pipeline.assemble(
+        address,
+        facts,
+        inputs,
+        uncertainty.load_error_model(ERROR_MODEL_FILE, address.protocol),
+        _provenance(inputs, command),
+        pipeline.Solution(
+            meta["lability"]["temperature_K"],
+            meta["lability"]["concentration_M"],
+            meta["lability"]["solvent"],
+        ),
+        formability=_formability(ions, smiles, halide),
+        distortions=_distortions(place, inputs, poses),
+        poses_file="poses.record.json",
+        relax_files=[f"{pose}/relax.record.json" for pose in poses],
+        levels_file=f"{best}/levels.record.json" if best else None,
+    )
+
+
+def _native_smiles(candidate: CandidateSettings, host: Host) -> str:
+    entry = load_library().entry(candidate.ligand)
+    plan = plan_model(
+        entry,
+        tail_carbons=candidate.tail_carbons,
+        halide=candidate.halide or host.symbol("X"),
+        variant=candidate.variant,
+        partner=candidate.partner,
+    )
+    return ".".join(plan.parts)
+
+
+def _inputs(
+    place: Place,
+    planned: list[PlannedReaction],
+    poses: list[str],
+    natives: dict[str, str],
+    references: dict[str, str],
+    smiles: str,
+    address: Address,
+) -> pipeline.CandidateInputs:
+    reservoir = place.read(EosRecord, paths.RESERVOIR)
+    known: dict[str, CalculationRecord | EosRecord] = {}
+    thermo: dict[str, ThermoRecord] = {}
+    for plan in planned:
+        for _, species in plan.reaction.terms if plan.reaction else ():
+            if species.name.endswith("(bulk)") and reservoir is not None:
+                if dict(species.composition) == reservoir.composition:
+                    known[species.name] = reservoir
+    for identity, text in references.items():
+        record = place.read(CalculationRecord, paths.REFERENCE, reference=identity)
+        if record is not None:
+            known[gas(text).name] = record
+        heat = place.read(ThermoRecord, paths.REFERENCE_THERMO, reference=identity)
+        if heat is not None:
+            thermo[gas(text).name] = heat
+    own_heat = place.read(ThermoRecord, paths.MOLECULE_THERMO)
+    if own_heat is not None:
+        thermo[gas(smiles).name] = own_heat
+    return pipeline.CandidateInputs(
+        planned=planned,
+        pristine=place.read(CalculationRecord, paths.PRISTINE),
+        socket=place.read(CalculationRecord, paths.CLEAN),
+        loaded=_per_pose(place, CalculationRecord, paths.LOADED, poses),
+        molecule=place.read(CalculationRecord, paths.MOLECULE),
+        native_loaded={key: found for key in natives if (found := _best_native(place, key)) is not None},
+        native_molecule={
+            key: found
+            for key in natives
+            if (found := place.read(CalculationRecord, paths.MOLECULE, candidate=key)) is not None
+        },
+        references=known,
+        slab_fragments=_per_pose(place, CalculationRecord, paths.FRAGMENT, poses, part="slab"),
+        ligand_fragments=_per_pose(place, CalculationRecord, paths.FRAGMENT, poses, part="ligand"),
+        levels_pristine=place.read(LevelsRecord, paths.PRISTINE_LEVELS),
+        levels_socket=place.read(LevelsRecord, paths.CLEAN_LEVELS),
+        levels_loaded=_per_pose(place, LevelsRecord, paths.LOADED_LEVELS, poses),
+        thermo=thermo,
+        files=_files(place, planned, poses, address),
+    )
+
+
+def _per_pose(place: Place, kind: type[Record], pattern: str, poses: list[str], **more: str) -> dict:
+    found = {pose: place.read(kind, pattern, pose=pose, **more) for pose in poses}
+    return {pose: record for pose, record in found.items() if record is not None}
+
+
+def _best_native(place: Place, key: str) -> CalculationRecord | None:
+    folder = place.file(paths.CANDIDATE, candidate=key).parent
+    records = {
+        file.parent.name: read_record(file, CalculationRecord, allow_toy=place.toy)
+        for file in sorted(folder.glob("k*/relax.record.json"))
+    }
+    best = pipeline.best_pose(records)
+    if best is not None:
+        return records[best]
+    return next(iter(records.values()), None)
+
+
+def _files(place: Place, planned: list[PlannedReaction], poses: list[str], address: Address) -> dict[str, str]:
+    """Species name -> record file, for readers who follow a term to its source."""
+    files: dict[str, str] = {}
+    for plan in planned:
+        if plan.reaction is None or plan.kind not in ("binding", "exchange"):
+            continue
+        names = [species.name for _, species in plan.reaction.terms]
+        if plan.kind == "binding":
+            files[names[0]] = place.relative(place.file(paths.CLEAN))
+            files[names[1]] = place.relative(place.file(paths.MOLECULE))
+            if poses:
+                files[names[2]] = place.relative(place.file(paths.LOADED, pose=poses[0]))
+        else:
+            files[names[0]] = place.relative(place.file(paths.PRISTINE))
+            files[names[3]] = place.relative(place.file(paths.RESERVOIR))
+    return files
+
+
+def _facts(entry, candidate: CandidateSettings, on_paper, halide: str, meta: dict, protocol: Protocol):
+    try:
+        model = build_model(
+            entry,
+            tail_carbons=candidate.tail_carbons,
+            halide=halide,
+            variant=candidate.variant,
+            partner=candidate.partner,
+            n_conformers=1,
+            seed=1,
+        )
+        sizes = model.descriptors
+    except PeropassError:
+        sizes = {}
+    return pipeline.CandidateFacts(
+        label=_label(entry, on_paper),
+        ligand=entry.id,
+        ligand_class=entry.ligand_class,
+        full_smiles=on_paper.full_smiles,
+        model_smiles=".".join(on_paper.parts),
+        truncation=on_paper.truncation,
+        role=meta["role"],
+        coverage=meta["coverage"],
+        chain_length_ang=sizes.get("full_chain_length_ang", sizes.get("chain_length_ang")),
+        footprint_ang2=sizes.get("footprint_ang2"),
+        literature=tuple(
+            Literature(text=note.text, source="; ".join(note.sources)) for note in entry.reported
+        ),
+    )
+
+
+def _label(entry, on_paper) -> str:
+    return f"{entry.name} (model {gas('.'.join(on_paper.parts)).name.removesuffix('(g)')})"
+
+
+def _formability(ions: HostIons, smiles: str, halide: str) -> Formability:
+    """Factors of the host, or of the end member where the ligand is a metal halide."""
+    metals = [
+        (found[1], int(found[2] or 1))
+        for part in smiles.split(".")
+        if (found := MONATOMIC_CATION.fullmatch(part)) and found[1] != ions.a
+    ]
+    if len(metals) == 1:
+        symbol, charge = metals[0]
+        try:
+            return assess_substitution(ions.formula, symbol, charge, 1.0, halide)
+        except PeropassError as error:
+            host = assess(ions.formula)
+            return host.model_copy(update={"t": None, "mu": None, "tau": None, "notes": [str(error)]})
+    return assess(ions.formula)
+
+
+def _distortions(place: Place, inputs: pipeline.CandidateInputs, poses: list[str]) -> dict:
+    pristine = _structure(place, inputs.pristine, paths.PRISTINE)
+    found = {}
+    for pose in poses:
+        loaded = inputs.loaded.get(pose)
+        atoms = _structure(place, loaded, paths.LOADED, pose=pose)
+        if atoms is not None and pristine is not None:
+            found[pose] = distortions.measure(atoms, pristine)
+    return found
+
+
+def _structure(place: Place, record: CalculationRecord | None, pattern: str, **more: str):
+    if record is None or record.final is None:
+        return None
+    return read(place.file(pattern, **more).parent / record.final.file)
+
+
+def _provenance(inputs: pipeline.CandidateInputs, command: str) -> Provenance:
+    records = [*inputs.loaded.values(), inputs.molecule, inputs.socket, inputs.pristine]
+    present = [record for record in records if record is not None]
+    versions: dict[str, str] = {}
+    for record in present:
+        versions |= record.provenance.versions
+    hashes = {"/".join(r.address.model_dump().values()): r.provenance.physics_hash for r in present}
+    return Provenance(
+        revision=1,
+        physics_hash=digest(hashes, 16),
+        inputs=hashes,
+        versions=versions,
+        started_utc=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        command=command,
+    )
+
+
+def coverage(lateral: str) -> float:
+    """Ligands per surface A site: one per lateral cell."""
+    return 1.0 / round(LATERAL_FOLDING[lateral] ** 2)
+
+
+def rank_campaign(config_file: str, out: Path, table: Path) -> RankingRecord:
+    """Rank the candidate records of a campaign and write ranking.json and ranking.csv."""
+    campaign, protocol = load_campaign(config_file)
+    toy = protocol.engine == "toy"
+    expected, records = [], []
+    for host in campaign.hosts:
+        for termination in campaign.terminations:
+            for site in campaign.sites:
+                for key in campaign.by_key:
+                    name = f"{host}/{termination}/{site}/{key}"
+                    expected.append(name)
+                    file = Path(
+                        paths.CANDIDATE.format(
+                            campaign=campaign.campaign,
+                            protocol=campaign.protocol,
+                            host=host,
+                            termination=termination,
+                            site=site,
+                            candidate=key,
+                        )
+                    )
+                    try:
+                        records.append(read_record(file, CandidateRecord, allow_toy=toy))
+                    except RecordError:
+                        continue  # the row is reported as missing by `rank`
+    model = uncertainty.load_error_model(ERROR_MODEL_FILE, campaign.protocol)
+    settings = campaign.ranking
+    found = ranking.rank(
+        records,
+        settings.weights,
+        model,
+        settings.seed,
+        settings.samples,
+        expected=expected,
+        address=Address(campaign=campaign.campaign, protocol=campaign.protocol),
+        allow_toy=toy,
+    )
+    write_record(found, out)
+    ranking.write_csv(found, table)
+    return found
+

@@ -1,0 +1,237 @@
+"""What the rule files ask for: inputs and canonical parameters per job, from the campaign file.
+
+Rules pass every setting as one canonical JSON text, so that reordered keys, comments or `2` for `2.0` rerun
+nothing, and a changed number reruns exactly the jobs that depend on it. Imports no engine and no chemistry.
+"""
+
+from __future__ import annotations
+
+import os
+from itertools import product
+from pathlib import Path
+
+from peropass import paths
+from peropass.check import checked
+from peropass.config import (
+    Campaign,
+    canonical_candidate,
+    canonical_energy,
+    canonical_levels,
+    canonical_poses,
+    canonical_slab,
+    load_campaign,
+)
+from peropass.engine.protocol import LATERAL_FOLDING
+from peropass.errors import InputError
+from peropass.ids import canonical, digest, file_sha256
+from peropass.resources import estimate
+from peropass.revisions import REVISIONS
+from peropass.validation import load_yaml
+
+LIBRARY = Path("structures/ligands.yaml")
+
+
+class Plan:
+    """One campaign as Snakemake sees it. Methods named `*_params` and `*_inputs` take wildcards.
+
+    Raises
+    ------
+    InputError
+        From `load_campaign`, before any job exists.
+    """
+
+    def __init__(self, config_file: str) -> None:
+        self.config_file = config_file
+        self.campaign, self.protocol = load_campaign(config_file)
+        self._references = checked(config_file).references
+        self._library = load_yaml(LIBRARY)["entries"]
+        self._energy = canonical_energy(self.protocol)
+        self._levels = canonical_levels(self.protocol)
+        self._slab = canonical_slab(self.campaign)
+        self._poses = canonical_poses(self.campaign)
+        self._host_ions = {host: _ions(host) for host in self.campaign.hosts}
+        self.fixed = {"campaign": self.campaign.campaign, "protocol": self.campaign.protocol}
+
+    def path(self, pattern: str) -> str:
+        """A pattern of `paths` with campaign and protocol filled in, other wildcards left open."""
+        for key, value in self.fixed.items():
+            pattern = pattern.replace("{" + key + "}", value)
+        return pattern
+
+    def sockets(self) -> list[dict[str, str]]:
+        keys = ("host", "termination", "site")
+        combinations = product(self.campaign.hosts, self.campaign.terminations, self.campaign.sites)
+        return [dict(zip(keys, combination, strict=True)) for combination in combinations]
+
+    def candidate_records(self, _wildcards=None) -> list[str]:
+        """Record of every candidate on every socket."""
+        return [
+            self.path(paths.CANDIDATE).format(**socket, candidate=key)
+            for socket in self.sockets()
+            for key in self.campaign.by_key
+        ]
+
+    def bulk_records(self, _wildcards=None) -> list[str]:
+        """Equations of state of all hosts, for the validation page."""
+        return [self.path(paths.BULK).format(host=host) for host in self.campaign.hosts]
+
+    def poses_of_rank(self) -> list[str]:
+        return [f"k{n}" for n in range(self.campaign.poses.relax)]
+
+    # --- parameters -------------------------------------------------------------------------------------
+
+    def energy_params(self, _wildcards) -> str:
+        return self._energy
+
+    def levels_params(self, _wildcards) -> str:
+        return self._levels
+
+    def slab_params(self, _wildcards) -> str:
+        return self._slab
+
+    def poses_params(self, _wildcards) -> str:
+        return self._poses
+
+    def address(self, wildcards) -> str:
+        """Address of a job as canonical JSON."""
+        return canonical({**self.fixed, **dict(wildcards.items())})
+
+    def fragment_address(self, wildcards) -> str:
+        """Address of a fragment: the part is not a level of its own."""
+        levels = {key: value for key, value in wildcards.items() if key != "part"}
+        return canonical({**self.fixed, **levels})
+
+    def candidate_params(self, wildcards) -> str:
+        """The candidate's row and its library entry: editing either reruns this candidate alone."""
+        return canonical_candidate(self.campaign, wildcards.candidate)
+
+    def library_digest(self, wildcards) -> str:
+        entry = self._library[self.campaign.by_key[wildcards.candidate].ligand]
+        return digest({k: v for k, v in entry.items() if k not in ("reported", "name", "label", "hosts")})
+
+    def candidate_meta(self, wildcards) -> str:
+        """What only the cheap analysis needs: role, natives, references, conditions, literature."""
+        candidate = self.campaign.by_key[wildcards.candidate]
+        natives = [c for c in self.campaign.candidates if c.role == "native"]
+        return canonical(
+            {
+                "role": candidate.role,
+                "natives": {c.key: c.model_dump() for c in natives},
+                "references": self._references[wildcards.host][wildcards.candidate],
+                "literature": self._library[candidate.ligand].get("reported", []),
+                "lability": self.campaign.lability.model_dump(),
+                "coverage": 1.0 / round(LATERAL_FOLDING[self.campaign.slab.lateral] ** 2),
+            }
+        )
+
+    def halide(self, wildcards) -> str:
+        return self._host_ions[wildcards.host]["X"]
+
+    def salt(self, wildcards) -> str:
+        """Name of the reservoir phase AX of a host."""
+        ions = self._host_ions[wildcards.host]
+        return ions["A"] + ions["X"]
+
+    def ranking_params(self, _wildcards=None) -> str:
+        return canonical(self.campaign.ranking.model_dump())
+
+    def revision(self, stage: str) -> int:
+        return REVISIONS[stage]
+
+    def recompute(self, pattern: str) -> str:
+        """The one command that recomputes a record, wildcards left open."""
+        return f"snakemake --config campaign={self.config_file} --forcerun -- {self.path(pattern)}"
+
+    # --- inputs that depend on the row -----------------------------------------------------------------
+
+    def slab_source(self, wildcards) -> str:
+        """Pristine slabs come from the bulk, all others from the relaxed pristine slab."""
+        pattern = paths.BULK if wildcards.site == "pristine" else paths.PRISTINE
+        return self.path(pattern).format(**dict(wildcards.items()))
+
+    def native_records(self, wildcards) -> dict[str, list[str]]:
+        """Loaded slabs and molecules of the native baselines on the same socket."""
+        natives = [c.key for c in self.campaign.candidates if c.role == "native"]
+        keys = dict(wildcards.items())
+        return {
+            "native_loaded": [
+                self.path(paths.LOADED).format(**{**keys, "candidate": native, "pose": pose})
+                for native in natives
+                for pose in self.poses_of_rank()
+            ],
+            "native_molecule": [
+                self.path(paths.MOLECULE).format(**{**keys, "candidate": native}) for native in natives
+            ],
+        }
+
+    def thermo_records(self, wildcards) -> list[str]:
+        """Hessians of the candidate's own molecule and of the molecules that its channels end in."""
+        keys = dict(wildcards.items())
+        pattern = self.path(paths.REFERENCE_THERMO)
+        needed = self._references[wildcards.host][wildcards.candidate]
+        own = self.path(paths.MOLECULE_THERMO).format(**keys)
+        return [own, *(pattern.format(host=wildcards.host, reference=r) for r in needed)]
+
+    def loaded_records(self, wildcards) -> list[str]:
+        keys = dict(wildcards.items())
+        return [self.path(paths.LOADED).format(**keys, pose=pose) for pose in self.poses_of_rank()]
+
+    def loaded_levels(self, wildcards) -> list[str]:
+        keys = dict(wildcards.items())
+        return [
+            self.path(paths.LOADED_LEVELS).format(**keys, pose=pose) for pose in self.poses_of_rank()
+        ]
+
+    def fragments(self, wildcards) -> list[str]:
+        keys = dict(wildcards.items())
+        return [
+            self.path(paths.FRAGMENT).format(**keys, pose=pose, part=part)
+            for pose in self.poses_of_rank()
+            for part in ("slab", "ligand")
+        ]
+
+    def launcher(self, _wildcards) -> str:
+        """How a DFT step starts: plain Python on one rank, `mpiexec ... gpaw python` on several."""
+        ranks = int(os.environ.get("PEROPASS_RANKS", "1"))
+        if ranks == 1:
+            return "python"
+        return f"{os.environ.get('PEROPASS_MPIEXEC', 'mpiexec')} -n {ranks} gpaw python"
+
+    def reference_records(self, wildcards) -> list[str]:
+        """Small molecules that desorption channels of this candidate end in."""
+        pattern = self.path(paths.REFERENCE)
+        needed = self._references[wildcards.host][wildcards.candidate]
+        return [pattern.format(host=wildcards.host, reference=reference) for reference in needed]
+
+    def reference_smiles(self, wildcards) -> str:
+        for needed in self._references[wildcards.host].values():
+            if wildcards.reference in needed:
+                return needed[wildcards.reference]
+        raise InputError("reference molecule", wildcards.reference, "one that a candidate's channels need")
+
+    def reference_address(self, wildcards) -> str:
+        return canonical({**self.fixed, "host": wildcards.host, "candidate": wildcards.reference})
+
+    # --- resources ---------------------------------------------------------------------------------------
+
+    def memory_mb(self, wildcards, attempt: int = 1) -> int:
+        return estimate(self.campaign, self.protocol, dict(wildcards.items())).memory_mb * attempt
+
+    def runtime_min(self, wildcards, attempt: int = 1) -> int:
+        return estimate(self.campaign, self.protocol, dict(wildcards.items())).runtime_min * attempt
+
+
+def _ions(host: str) -> dict[str, str]:
+    """Element per role of a host file, read without the chemistry stack."""
+    data = load_yaml(Path("structures/hosts") / f"{host}.yaml")
+    first: dict[str, str] = {}
+    for site in data["sites"]:
+        first.setdefault(site["ion"], site["element"])
+    return first
+
+
+def code_digest(*modules: str) -> str:
+    """Digest of source files that a cheap step depends on: any edit reruns it, and nothing expensive."""
+    root = Path(__file__).resolve().parent
+    files = sorted(file for module in modules for file in (root / module).rglob("*.py"))
+    return digest({str(file.relative_to(root)): file_sha256(file) for file in files})

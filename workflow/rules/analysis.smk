@@ -1,0 +1,59 @@
+# Cheap analysis: records in, records out. A digest of the code that it uses is a parameter, so an edit reruns it.
+
+
+rule candidate:
+    input:
+        unpack(plan.native_records),
+        pristine=plan.path(paths.PRISTINE),
+        socket=plan.path(paths.CLEAN),
+        reservoir=plan.path(paths.RESERVOIR),
+        molecule=plan.path(paths.MOLECULE),
+        poses=plan.path(paths.POSES),
+        references=plan.reference_records,
+        loaded=plan.loaded_records,
+        fragments=plan.fragments,
+        pristine_levels=plan.path(paths.PRISTINE_LEVELS),
+        socket_levels=plan.path(paths.CLEAN_LEVELS),
+        levels=plan.loaded_levels,
+    output:
+        record=plan.path(paths.CANDIDATE),
+    params:
+        address=plan.address,
+        protocol=plan.energy_params,
+        candidate=plan.candidate_params,
+        meta=plan.candidate_meta,
+        library=plan.library_digest,
+        halide=plan.halide,
+        code=code_digest("analysis", "chemistry"),
+    log:
+        plan.path(paths.LOG) + "/candidate.{host}.{termination}.{site}.{candidate}.log",
+    conda:
+        "../envs/peropass.yaml"
+    message:
+        "analyse {wildcards.candidate} on {wildcards.site}"
+    shell:
+        "python -m scripts.candidate --address {params.address:q} --protocol {params.protocol:q}"
+        " --candidate {params.candidate:q} --meta {params.meta:q} --halide {params.halide:q}"
+        " --out {output.record:q} >> {log:q} 2>&1"
+
+
+rule rank:
+    input:
+        candidates=plan.candidate_records,
+        bulk=plan.bulk_records,
+    output:
+        record=plan.path(paths.RANKING),
+        table=plan.path(paths.RANKING_CSV),
+    params:
+        ranking=plan.ranking_params,
+        config_file=plan.config_file,
+        code=code_digest("analysis"),
+    log:
+        plan.path(paths.LOG) + "/rank.log",
+    conda:
+        "../envs/peropass.yaml"
+    message:
+        "rank the candidates"
+    shell:
+        "python -m scripts.rank --config {params.config_file:q} --ranking {params.ranking:q}"
+        " --out {output.record:q} --table {output.table:q} >> {log:q} 2>&1"

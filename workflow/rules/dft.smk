@@ -1,0 +1,246 @@
+# Everything that burns core-hours. One declared output per job, its record, written last; trajectories and engine
+# output are undeclared siblings in a work folder that Snakemake never deletes, so a killed job resumes.
+
+
+rule bulk:
+    output:
+        record=plan.path(paths.BULK),
+    params:
+        address=plan.address,
+        protocol=plan.energy_params,
+        revision=plan.revision("bulk"),
+        recompute=plan.recompute(paths.BULK),
+    log:
+        plan.path(paths.LOG) + "/bulk.{host}.log",
+    conda:
+        "../envs/peropass.yaml"
+    resources:
+        mem_mb=1500,
+        runtime=120,
+    priority: 100
+    message:
+        "equation of state of {wildcards.host}"
+    shell:
+        "python -m scripts.bulk --address {params.address:q} --protocol {params.protocol:q}"
+        " --phase {wildcards.host:q} --revision {params.revision} --recompute {params.recompute:q}"
+        " --out {output.record:q} >> {log:q} 2>&1"
+
+
+rule reservoir:
+    output:
+        record=plan.path(paths.RESERVOIR),
+    params:
+        address=plan.address,
+        protocol=plan.energy_params,
+        phase=plan.salt,
+        revision=plan.revision("bulk"),
+        recompute=plan.recompute(paths.RESERVOIR),
+    log:
+        plan.path(paths.LOG) + "/reservoir.{host}.log",
+    conda:
+        "../envs/peropass.yaml"
+    resources:
+        mem_mb=1500,
+        runtime=120,
+    priority: 20
+    message:
+        "equation of state of {params.phase}, reservoir of {wildcards.host}"
+    shell:
+        "python -m scripts.bulk --address {params.address:q} --protocol {params.protocol:q}"
+        " --phase {params.phase:q} --folder phases --revision {params.revision}"
+        " --recompute {params.recompute:q} --out {output.record:q} >> {log:q} 2>&1"
+
+
+rule molecule:
+    output:
+        record=plan.path(paths.MOLECULE),
+    params:
+        address=plan.address,
+        protocol=plan.energy_params,
+        candidate=plan.candidate_params,
+        library=plan.library_digest,
+        halide=plan.halide,
+        revision=plan.revision("molecule"),
+        recompute=plan.recompute(paths.MOLECULE),
+    log:
+        plan.path(paths.LOG) + "/molecule.{host}.{candidate}.log",
+    conda:
+        "../envs/peropass.yaml"
+    resources:
+        mem_mb=plan.memory_mb,
+        runtime=plan.runtime_min,
+        tasks=1,
+        launcher=plan.launcher,
+    priority: 30
+    message:
+        "gas-phase reference of {wildcards.candidate}"
+    shell:
+        "{resources.launcher} -m scripts.molecule --address {params.address:q} --protocol {params.protocol:q}"
+        " --candidate {params.candidate:q} --halide {params.halide:q} --revision {params.revision}"
+        " --recompute {params.recompute:q} --out {output.record:q} >> {log:q} 2>&1"
+
+
+rule reference:
+    output:
+        record=plan.path(paths.REFERENCE),
+    params:
+        address=plan.reference_address,
+        protocol=plan.energy_params,
+        smiles=plan.reference_smiles,
+        revision=plan.revision("molecule"),
+        recompute=plan.recompute(paths.REFERENCE),
+    log:
+        plan.path(paths.LOG) + "/reference.{host}.{reference}.log",
+    conda:
+        "../envs/peropass.yaml"
+    resources:
+        mem_mb=1500,
+        runtime=60,
+        tasks=1,
+        launcher=plan.launcher,
+    priority: 20
+    message:
+        "gas-phase reference {params.smiles}"
+    shell:
+        "{resources.launcher} -m scripts.reference --address {params.address:q}"
+        " --protocol {params.protocol:q} --smiles {params.smiles:q} --revision {params.revision}"
+        " --recompute {params.recompute:q} --out {output.record:q} >> {log:q} 2>&1"
+
+
+rule relax_clean:
+    input:
+        structure=plan.path(paths.CLEAN_BUILD),
+    output:
+        record=plan.path(paths.CLEAN),
+    params:
+        address=plan.address,
+        protocol=plan.energy_params,
+        lateral=plan.campaign.slab.lateral,
+        revision=plan.revision("relax"),
+        recompute=plan.recompute(paths.CLEAN),
+    log:
+        plan.path(paths.LOG) + "/relax.{host}.{termination}.{site}.log",
+    conda:
+        "../envs/peropass.yaml"
+    resources:
+        mem_mb=plan.memory_mb,
+        runtime=plan.runtime_min,
+        tasks=1,
+        launcher=plan.launcher,
+    priority: 90
+    message:
+        "relax clean slab {wildcards.host} {wildcards.termination} {wildcards.site}"
+    shell:
+        "{resources.launcher} -m scripts.relax --address {params.address:q} --protocol {params.protocol:q}"
+        " --lateral {params.lateral:q} --structure {input.structure:q} --revision {params.revision}"
+        " --recompute {params.recompute:q} --out {output.record:q} >> {log:q} 2>&1"
+
+
+rule relax_loaded:
+    input:
+        poses=plan.path(paths.POSES),
+    output:
+        record=plan.path(paths.LOADED),
+    params:
+        address=plan.address,
+        protocol=plan.energy_params,
+        lateral=plan.campaign.slab.lateral,
+        revision=plan.revision("relax"),
+        recompute=plan.recompute(paths.LOADED),
+    log:
+        plan.path(paths.LOG) + "/relax.{host}.{termination}.{site}.{candidate}.{pose}.log",
+    conda:
+        "../envs/peropass.yaml"
+    resources:
+        mem_mb=plan.memory_mb,
+        runtime=plan.runtime_min,
+        tasks=1,
+        launcher=plan.launcher,
+    priority: 70
+    message:
+        "relax {wildcards.candidate} on {wildcards.site}, pose {wildcards.pose}"
+    shell:
+        "{resources.launcher} -m scripts.relax --address {params.address:q} --protocol {params.protocol:q}"
+        " --lateral {params.lateral:q} --poses {input.poses:q} --pose {wildcards.pose:q}"
+        " --revision {params.revision} --recompute {params.recompute:q} --out {output.record:q}"
+        " >> {log:q} 2>&1"
+
+
+rule fragment:
+    input:
+        loaded=plan.path(paths.LOADED),
+    output:
+        record=plan.path(paths.FRAGMENT),
+    params:
+        address=plan.fragment_address,
+        protocol=plan.energy_params,
+        revision=plan.revision("fragments"),
+        recompute=plan.recompute(paths.FRAGMENT),
+    log:
+        plan.path(paths.LOG) + "/fragment.{host}.{termination}.{site}.{candidate}.{pose}.{part}.log",
+    conda:
+        "../envs/peropass.yaml"
+    resources:
+        mem_mb=plan.memory_mb,
+        runtime=plan.runtime_min,
+        tasks=1,
+        launcher=plan.launcher,
+    priority: 50
+    message:
+        "frozen {wildcards.part} of {wildcards.candidate}, pose {wildcards.pose}"
+    shell:
+        "{resources.launcher} -m scripts.fragment --address {params.address:q} --protocol {params.protocol:q}"
+        " --loaded {input.loaded:q} --part {wildcards.part:q} --revision {params.revision}"
+        " --recompute {params.recompute:q} --out {output.record:q} >> {log:q} 2>&1"
+
+
+rule levels_clean:
+    input:
+        relaxed=plan.path(paths.CLEAN),
+    output:
+        record=plan.path(paths.CLEAN_LEVELS),
+    params:
+        address=plan.address,
+        protocol=plan.levels_params,
+        revision=plan.revision("levels"),
+        recompute=plan.recompute(paths.CLEAN_LEVELS),
+    log:
+        plan.path(paths.LOG) + "/levels.{host}.{termination}.{site}.log",
+    conda:
+        "../envs/peropass.yaml"
+    resources:
+        mem_mb=plan.memory_mb,
+        runtime=plan.runtime_min,
+    priority: 40
+    message:
+        "levels of clean slab {wildcards.site}"
+    shell:
+        "python -m scripts.levels --address {params.address:q} --protocol {params.protocol:q}"
+        " --relaxed {input.relaxed:q} --revision {params.revision}"
+        " --recompute {params.recompute:q} --out {output.record:q} >> {log:q} 2>&1"
+
+
+rule levels_loaded:
+    input:
+        relaxed=plan.path(paths.LOADED),
+    output:
+        record=plan.path(paths.LOADED_LEVELS),
+    params:
+        address=plan.address,
+        protocol=plan.levels_params,
+        revision=plan.revision("levels"),
+        recompute=plan.recompute(paths.LOADED_LEVELS),
+    log:
+        plan.path(paths.LOG) + "/levels.{host}.{termination}.{site}.{candidate}.{pose}.log",
+    conda:
+        "../envs/peropass.yaml"
+    resources:
+        mem_mb=plan.memory_mb,
+        runtime=plan.runtime_min,
+    priority: 45
+    message:
+        "levels of {wildcards.candidate} on {wildcards.site}"
+    shell:
+        "python -m scripts.levels --address {params.address:q} --protocol {params.protocol:q}"
+        " --relaxed {input.relaxed:q} --revision {params.revision}"
+        " --recompute {params.recompute:q} --out {output.record:q} >> {log:q} 2>&1"

@@ -1,0 +1,25 @@
+# The page that people open. Made from records alone.
+
+
+rule report:
+    input:
+        ranking=plan.path(paths.RANKING),
+        candidates=plan.candidate_records,
+    output:
+        page=report(
+            plan.path(paths.REPORT),
+            caption="../report/ranking.rst",
+            category="Ranking",
+            labels={"campaign": plan.campaign.campaign},
+        ),
+    params:
+        config_file=plan.config_file,
+        code=code_digest("report"),
+    log:
+        plan.path(paths.LOG) + "/report.log",
+    conda:
+        "../envs/peropass.yaml"
+    message:
+        "write the report"
+    shell:
+        "python -m scripts.report --config {params.config_file:q} --out {output.page:q} >> {log:q} 2>&1"
