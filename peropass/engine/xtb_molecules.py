@@ -57,7 +57,7 @@ def single_point(
     EngineError
         tblite does not converge or refuses the input at every electronic temperature.
     """
-    surface = _Surface(atoms.numbers, charge, unpaired, solvent)
+    surface = Surface(atoms.numbers, charge, unpaired, solvent)
     energy, forces, dipole = surface.evaluate(atoms.positions)
     return MoleculeResult(_bare(atoms), energy, dipole, _fmax(forces), True)
 
@@ -80,7 +80,7 @@ def relax(
     from ase.optimize import BFGS
 
     relaxed = _bare(atoms)
-    relaxed.calc = _calculator_class()(_Surface(relaxed.numbers, charge, unpaired, solvent))
+    relaxed.calc = _calculator_class()(Surface(relaxed.numbers, charge, unpaired, solvent))
     with BFGS(relaxed, logfile=None, maxstep=MAX_STEP_ANG) as optimiser:
         converged = optimiser.run(fmax=fmax_eV_per_ang, steps=max_steps)
     energy, dipole = relaxed.calc.results["energy"], relaxed.calc.results["dipole_debye"]
@@ -88,7 +88,7 @@ def relax(
     return MoleculeResult(_bare(relaxed), float(energy), dipole, _fmax(forces), bool(converged))
 
 
-class _Surface:
+class Surface:
     """Potential energy surface of one species; keeps the tblite handle between geometries."""
 
     def __init__(self, numbers, charge: int, unpaired: int, solvent: str | None) -> None:
@@ -138,13 +138,13 @@ class _Surface:
 
 
 def _calculator_class():
-    """ASE calculator over a `_Surface`; made on demand so that importing this module stays cheap."""
+    """ASE calculator over a `Surface`; made on demand so that importing this module stays cheap."""
     from ase.calculators.calculator import Calculator, all_changes
 
     class SurfaceCalculator(Calculator):
         implemented_properties = ["energy", "forces"]
 
-        def __init__(self, surface: _Surface) -> None:
+        def __init__(self, surface: Surface) -> None:
             super().__init__()
             self.surface = surface
 
