@@ -17,7 +17,7 @@ from matplotlib.figure import Figure
 from peropass.records import GapState, LevelsRecord, TrapReport
 
 SHOWN_BEYOND_EDGE_EV = 0.8
-LETTER_STEP_EV = 0.11
+LETTER_STEP = 0.04  # of the energy range
 KIND_TITLES = {
     "scalar": "without spin-orbit coupling",
     "soc": "with spin-orbit coupling",
@@ -209,7 +209,8 @@ def _draw_panel(ax, panel: Panel, high: float) -> None:
     for x, column in enumerate(panel.columns):
         for level in column.levels:
             _draw_level(ax, x, level)
-        _letter_levels(ax, x, [level for level in column.levels if STYLES[level.label][3]])
+        lettered = [level for level in column.levels if STYLES[level.label][3]]
+        _letter_levels(ax, x, lettered, LETTER_STEP * (high - low))
     ax.set_xlim(-0.55, len(panel.columns) - 0.45)
     ax.set_ylim(low, high)
     ax.set_xticks(range(len(panel.columns)), [c.name for c in panel.columns])
@@ -232,11 +233,11 @@ def _draw_level(ax, x: float, level: DrawnLevel) -> None:
     ax.plot(x, level.energy_eV, "o", markersize=4, color=colour, markerfacecolor=face)
 
 
-def _letter_levels(ax, x: float, levels: list[DrawnLevel]) -> None:
+def _letter_levels(ax, x: float, levels: list[DrawnLevel], step_eV: float) -> None:
     """One letter right of each level, pushed up where it would cover the one below."""
     previous = float("-inf")
     for level in levels:
         colour, *_, letter = STYLES[level.label]
-        height = max(level.energy_eV, previous + LETTER_STEP_EV)
+        height = max(level.energy_eV, previous + step_eV)
         ax.annotate(letter, (x + 0.39, height), color=colour, va="center", fontsize=8)
         previous = height

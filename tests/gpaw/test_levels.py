@@ -37,7 +37,7 @@ def tiny_slab(vacuum_ang):
     return atoms
 
 
-def converge(atoms, bands=-5):
+def converge(atoms, bands=-5, **more):
     from gpaw import GPAW
 
     atoms.calc = GPAW(
@@ -49,6 +49,7 @@ def converge(atoms, bands=-5):
         poissonsolver={"dipolelayer": "xy"},
         maxiter=100,
         txt=None,
+        **more,
     )
     atoms.get_potential_energy()
     return atoms.calc
@@ -111,6 +112,31 @@ def test_more_vacuum_shifts_everything_alike(slabs):
     occupied = slice(0, 20)
     moved = np.array(thick["scalar"].energies_eV) - np.array(thin["scalar"].energies_eV)
     assert moved[occupied] == pytest.approx(np.full(20, shift), abs=0.01)
+
+
+def test_more_vacuum_changes_no_finding(slabs):
+    """Classified against itself with other vacuum a slab shows no trap and the same gap."""
+    from peropass.analysis.traps import gap_states
+    from peropass.records import Address, LevelsRecord, Provenance, StructureRef
+
+    thin, thick = (
+        LevelsRecord(
+            status="ok",
+            address=Address(campaign="c", protocol="p"),
+            provenance=Provenance(revision=1, physics_hash="x"),
+            settings_hash="s",
+            settings={},
+            structure=StructureRef(file="x", hash="x", n_atoms=7, composition={}),
+            **found,
+        )
+        for _, _, found in slabs
+    )
+    for kind in ("scalar", "soc"):
+        across = gap_states(thin, thick, kind=kind)
+        assert across.n_all == 0
+        assert across.gap_eV == pytest.approx(across.gap_pristine_eV, abs=0.01)
+        assert across.alignment.spread_eV < 0.01
+        assert max(across.alignment.disagreements_eV.values()) < 0.01
 
 
 def test_vacuum_levels_are_those_of_the_plane_average(slabs):
@@ -183,3 +209,33 @@ def test_slices_of_a_state_add_up_to_its_pseudo_norm(slabs):
     assert cuts[0]["extent_ang"] == pytest.approx([a, c])
     cell_norm = np.mean([cut["density_per_ang3"].mean() for cut in cuts]) * a * a * c
     assert 0.5 < cell_norm < 1.05
+
+
+def test_an_odd_electron_is_counted_once_with_and_without_coupling():
+    """One bromide less: 53 electrons, spin-polarised, one more of one spin than of the other."""
+    atoms = tiny_slab(6.0)
+    del atoms[6]
+    atoms.set_initial_magnetic_moments([0, 0, 1, 0, 0, 0])
+    found = extract_levels(converge(atoms, spinpol=True), atoms)
+    scalar, soc = found["scalar"], found["soc"]
+    assert found["n_electrons"] == 53
+    assert set(scalar.spin) == {0, 1}
+    assert 2 * scalar.first_index + sum(scalar.filling) == pytest.approx(53, abs=1e-3)
+    assert soc.first_index + sum(soc.filling) == pytest.approx(53, abs=1e-3)
+    up, down = (
+        sum(f for f, s in zip(scalar.filling, scalar.spin, strict=True) if s == spin)
+        for spin in (0, 1)
+    )
+    assert up - down == pytest.approx(1, abs=0.05)
+
+
+def test_k_points_are_those_of_the_irreducible_zone():
+    """Three k-points along one axis, two of them related by time reversal."""
+    atoms = tiny_slab(6.0)
+    found = extract_levels(converge(atoms, kpts={"size": (3, 1, 1), "gamma": True}), atoms)
+    assert found["kpts"] == (3, 1, 1)
+    for levels, per_state in ((found["scalar"], 2), (found["soc"], 1)):
+        kpoint, filling = np.array(levels.kpoint), np.array(levels.filling)
+        assert set(kpoint.tolist()) == {0, 1}
+        held = [per_state * (levels.first_index + filling[kpoint == k].sum()) for k in (0, 1)]
+        assert held == pytest.approx([60, 60], abs=1e-2)
