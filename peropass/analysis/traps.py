@@ -1,8 +1,7 @@
 """From levels to a verdict: is the trap of a defect healed, and does the ligand bring a new one?
 
-Each level inside the gap of the pristine slab is classified by a pure function over a few numbers. The
-limits stand in one frozen dataclass, are written into every report next to the values, and were fixed
-before any control was computed; see docs/traps.md for formulas and sources.
+Each level inside the gap of the pristine slab is named by the rule in `level_classes`; this module feeds
+it, counts what it names and compares slabs. See docs/traps.md for formulas and sources.
 """
 
 from __future__ import annotations
@@ -15,128 +14,17 @@ import numpy as np
 from peropass.analysis import levels as lv
 from peropass.analysis.alignment import Alignment, align
 from peropass.analysis.defects import find_defect_atoms, map_to_pristine, refuse_unequal
+from peropass.analysis.level_classes import (
+    TRAP_LABELS,
+    Label,
+    StateNumbers,
+    Thresholds,
+    classify,
+)
 from peropass.errors import AnalysisRefused
 from peropass.records import Check, GapState, LevelsRecord, TrapReport
 
-Label = Literal["host-like", "surface-resonance", "shallow", "localised-trap", "ligand-level"]
 Verdict = Literal["healed", "partly", "unchanged", "worse", "no-trap-to-heal", "undecided"]
-
-
-@dataclass(frozen=True)
-class Thresholds:
-    """Limits of the classification, each with its reason and source.
-
-    margin_eV, margin_spreads
-        A level counts as inside the gap only if it is farther from both edges than
-        max(margin_eV, margin_spreads * alignment spread). 0.1 eV is four times kT at 300 K: a carrier
-        at a shallower level is released within its lifetime; two standard deviations cover the error
-        of the alignment.
-    ligand_weight, defect_weight
-        Half of a state: more of it there than anywhere else. The share on the defect's neighbours is
-        the `P-ratio` of pydefect (10.1103/PhysRevMaterials.5.123803), where values towards
-        one mean localised.
-    defect_excess
-        That share must also exceed the host edge's own share of the same atoms, because in a small cell
-        the neighbours of a vacancy are a large part of all atoms. 0.2 is the tolerance that pydefect
-        allows between orbitals that it still calls alike.
-    participation_ratio
-        A level on at most half as many atoms as the host edge is localised. Normalising by the edge
-        removes the dependence on cell size and vacuum of the bare inverse participation ratio.
-    orbital_difference
-        Sum of |differences| of element-orbital shares below which a level has the character of the
-        edge: `similar_orb_criterion` of pydefect.
-    carrier_filling
-        Electrons in a conduction-like or holes in a valence-like level above this make it a perturbed
-        host state: `state_occupied_threshold` of pydefect.
-    surface_weight, surface_excess, surface_layers
-        A resonance has 70 % of its weight in the two topmost layers and the ligand, and 0.2 more
-        than the host edge: in a slab of three layers every state has two thirds there.
-    artefact_eV
-        An empty level within this of exactly zero on the engine's own scale is a band of random
-        numbers that older plane-wave runs could produce, never a trap.
-    captured
-        Below this sum of projector weights a state lives outside the PAW spheres and its atomic shares
-        mean little: flagged.
-    """
-
-    margin_eV: float = 0.10
-    margin_spreads: float = 2.0
-    ligand_weight: float = 0.5
-    defect_weight: float = 0.5
-    defect_excess: float = 0.2
-    participation_ratio: float = 0.5
-    orbital_difference: float = 0.2
-    carrier_filling: float = 0.2
-    surface_weight: float = 0.7
-    surface_excess: float = 0.2
-    surface_layers: int = 2
-    artefact_eV: float = 5e-4
-    captured: float = 0.2
-
-    def margin(self, spread_eV: float) -> float:
-        """Distance from an edge below which a level is not inside the gap (eV)."""
-        return max(self.margin_eV, self.margin_spreads * spread_eV)
-
-
-@dataclass(frozen=True)
-class StateNumbers:
-    """All that the rule knows of a level; weights are shares 0..1, `*_edge` those of the host edge."""
-
-    depth_eV: float
-    margin_eV: float
-    participation_ratio: float
-    orbital_difference: float
-    ligand_weight: float
-    defect_weight: float
-    defect_weight_edge: float
-    surface_weight: float
-    surface_weight_edge: float
-    carriers: float
-
-
-def classify(state: StateNumbers, limits: Thresholds) -> tuple[Label, str]:
-    """Label of one level and the comparisons that led to it.
-
-    Order of the rule: near an edge nothing is a trap; inside the gap ligand, then localisation, then
-    orbital character decide. Localisation comes before orbital character because a dangling Pb 6p level
-    has the orbitals of the conduction edge and is a trap all the same.
-    """
-    steps: list[str] = []
-
-    def holds(name: str, value: float, sign: str, limit: float) -> bool:
-        true = value >= limit if sign == ">=" else value <= limit if sign == "<=" else value > limit
-        steps.append(f"{name} {value:.3f} {sign} {limit:.3f}: {'yes' if true else 'no'}")
-        return true
-
-    inside = holds("depth/eV", state.depth_eV, ">", state.margin_eV)
-    ligand = holds("ligand weight", state.ligand_weight, ">=", limits.ligand_weight)
-    if inside and ligand:
-        return "ligand-level", "; ".join(steps)
-    few_atoms = holds(
-        "participation ratio", state.participation_ratio, "<=", limits.participation_ratio
-    )
-    at_defect = holds("defect weight", state.defect_weight, ">=", limits.defect_weight) and holds(
-        "defect weight - edge's",
-        state.defect_weight - state.defect_weight_edge,
-        ">=",
-        limits.defect_excess,
-    )
-    localised = few_atoms or at_defect
-    if inside and localised:
-        return "localised-trap", "; ".join(steps)
-    carriers = holds("carriers", state.carriers, ">", limits.carrier_filling)
-    alike = not holds(
-        "orbital difference", state.orbital_difference, ">=", limits.orbital_difference
-    )
-    if carriers or localised or ligand or not alike:
-        return "shallow", "; ".join(steps)
-    surface = holds("surface weight", state.surface_weight, ">=", limits.surface_weight) and holds(
-        "surface weight - edge's",
-        state.surface_weight - state.surface_weight_edge,
-        ">=",
-        limits.surface_excess,
-    )
-    return ("surface-resonance" if surface else "host-like"), "; ".join(steps)
 
 
 @dataclass(frozen=True)
@@ -168,9 +56,6 @@ class GapAnalysis:
         return max((s.depth_eV for s in self.states if s.label in TRAP_LABELS), default=0.0)
 
 
-TRAP_LABELS = ("localised-trap", "ligand-level")
-
-
 def gap_states(
     pristine: LevelsRecord,
     system: LevelsRecord,
@@ -179,6 +64,7 @@ def gap_states(
     defect_atoms: list[int] | None = None,
     thresholds: Thresholds | None = None,
     shift_eV: float = 0.0,
+    margin_eV: float | None = None,
 ) -> GapAnalysis:
     """Classify the levels of `system` inside the gap of `pristine`.
 
@@ -192,6 +78,8 @@ def gap_states(
         Slab atoms of `system` around the defect; found by comparison with `pristine` if not given.
     shift_eV : float
         Extra shift of the system's levels, to test how far the outcome hangs on the alignment.
+    margin_eV : float, optional
+        Distance from the edges inside which nothing is a trap, instead of `Thresholds.margin`.
 
     Raises
     ------
@@ -209,7 +97,7 @@ def gap_states(
     _refuse_uncovered(own, above, width, system)
     if defect_atoms is None:
         defect_atoms = find_defect_atoms(pristine, system)
-    margin = limits.margin(alignment.spread_eV)
+    margin = limits.margin(alignment.spread_eV) if margin_eV is None else margin_eV
     context = _Context(
         pristine=pristine,
         system=system,
@@ -291,7 +179,8 @@ def assess(
     """Verdict on a loaded slab against the bare socket, with the pristine slab's gap as the window.
 
     Only levels with spin-orbit coupling decide; scalar ones are listed beside them. The verdict is
-    `undecided` where it changes within the uncertainty of the two alignments.
+    `undecided` where it changes within the uncertainty of the two alignments: when either slab is
+    shifted by it, or when the margin is not widened by the spread.
 
     Raises
     ------
@@ -306,31 +195,31 @@ def assess(
         find_defect_atoms(pristine, loaded) if loaded_defect_atoms is None else loaded_defect_atoms,
     )
 
-    def analyse(record: LevelsRecord, which: int, level: lv.LevelKind, shift_eV: float = 0.0):
+    def analyse(record: LevelsRecord, level: lv.LevelKind, **changes: float) -> GapAnalysis:
+        around = atoms[0] if record is socket else atoms[1]
         return gap_states(
-            pristine,
-            record,
-            kind=level,
-            defect_atoms=atoms[which],
-            thresholds=limits,
-            shift_eV=shift_eV,
+            pristine, record, kind=level, defect_atoms=around, thresholds=limits, **changes
         )
 
-    before, after = analyse(socket, 0, kind), analyse(loaded, 1, kind)
+    before, after = analyse(socket, kind), analyse(loaded, kind)
     verdict, reason = decide(before, after)
-    shifted_before = [
-        analyse(socket, 0, kind, sign * before.alignment.uncertainty_eV) for sign in (-1, 1)
-    ]
-    shifted_after = [
-        analyse(loaded, 1, kind, sign * after.alignment.uncertainty_eV) for sign in (-1, 1)
-    ]
-    others = {decide(b, a)[0] for b in [before, *shifted_before] for a in [after, *shifted_after]}
-    if others != {verdict}:
-        words = " or ".join(sorted(others))
+
+    def variants(record: LevelsRecord, nominal: GapAnalysis) -> list[GapAnalysis]:
+        error = nominal.alignment.uncertainty_eV
+        return [
+            nominal,
+            analyse(record, kind, shift_eV=-error),
+            analyse(record, kind, shift_eV=error),
+            analyse(record, kind, margin_eV=limits.margin_eV),
+        ]
+
+    outcomes = {decide(b, a)[0] for b in variants(socket, before) for a in variants(loaded, after)}
+    if outcomes != {verdict}:
+        words = " or ".join(sorted(outcomes))
         verdict, reason = "undecided", f"within the error of the alignment: {words}; {reason}"
     scalar = None
     if pristine.scalar and socket.scalar and loaded.scalar:
-        scalar = analyse(socket, 0, "scalar"), analyse(loaded, 1, "scalar")
+        scalar = analyse(socket, "scalar"), analyse(loaded, "scalar")
     return _report(pristine, verdict, reason, before, after, scalar, limits)
 
 

@@ -13,14 +13,8 @@ from level_model import (
     vacancy,
 )
 
-from peropass.analysis.traps import (
-    StateNumbers,
-    Thresholds,
-    assess,
-    classify,
-    gap_states,
-    own_edge_traps,
-)
+from peropass.analysis.level_classes import StateNumbers, Thresholds, classify
+from peropass.analysis.traps import assess, gap_states, own_edge_traps
 from peropass.errors import AnalysisRefused
 from peropass.records import Address
 
@@ -229,6 +223,18 @@ def test_outcome_that_hangs_on_the_alignment_is_undecided():
     report = assess(p.record(), scattered, x.record())
     assert report.verdict == "undecided"
     assert "healed or no-trap-to-heal" in report.reason
+
+
+def test_a_margin_widened_by_a_poor_alignment_hides_no_trap():
+    """Spread 0.2 eV puts the margin at 0.4 eV; a level at 0.25 eV is then neither trap nor none."""
+    p, s, x = build("no-trap-to-heal")
+    poor = dangling_lead(s, 0.25).record()
+    potentials = list(poor.atomic_potentials_eV)
+    for atom, change in zip(poor.fixed, (-0.245, 0.0, 0.245), strict=True):
+        potentials[atom] += change
+    poor = poor.model_copy(update={"atomic_potentials_eV": potentials})
+    assert gap_states(p.record(), poor).margin_eV == pytest.approx(0.4, abs=0.01)
+    assert assess(p.record(), poor, x.record()).verdict == "undecided"
 
 
 def test_cross_checks_are_flagged_beyond_a_tenth_of_an_electronvolt():
