@@ -14,6 +14,7 @@ from peropass.errors import InputError
 
 NAME = re.compile(r"^[A-Za-z0-9](?:[A-Za-z0-9-]{0,62}[A-Za-z0-9])?$")
 POSITION_DECIMALS = 6  # Angstrom; far below any force tolerance, far above float noise
+FILE_DECIMALS = 8  # Angstrom; what extxyz keeps
 
 
 def check_name(value: str, where: str) -> str:
@@ -55,7 +56,8 @@ def file_sha256(path: str | Path) -> str:
 def structure_hash(atoms) -> str:
     """Hash of an `ase.Atoms`: species in order, positions, cell, periodicity, fixed atoms.
 
-    Positions and cell are rounded to 1e-6 Angstrom, so writing and reading an extxyz file keeps it.
+    Positions and cell are rounded to what extxyz files hold and then to 1e-6 Angstrom, so that a number
+    near the middle of two steps falls the same way before writing and after reading.
     """
     from ase.constraints import FixAtoms
 
@@ -64,7 +66,8 @@ def structure_hash(atoms) -> str:
     )
 
     def rounded(array) -> list:
-        return (np.round(np.asarray(array, float), POSITION_DECIMALS) + 0.0).tolist()
+        as_in_file = np.round(np.asarray(array, float), FILE_DECIMALS)
+        return (np.round(as_in_file, POSITION_DECIMALS) + 0.0).tolist()
 
     return digest(
         {
