@@ -25,6 +25,9 @@ RELAX_MAX_STEPS = 600
 # ASSUME imaginary modes down to -50 cm^-1 are noise of a flat minimum; a larger one means that it is none.
 NOISE_WAVENUMBER_CM = 50.0
 SYMMETRY_TOLERANCE_ANG = 0.1
+MAX_DESCENTS = 3
+DESCENT_ANG = 0.15  # of the atom that moves most
+BOND_FACTOR = 1.2
 _PLANCK_REDUCED_EV_S = PLANCK_J_S / (2 * np.pi) / ELEMENTARY_CHARGE_C
 
 
@@ -42,7 +45,8 @@ def describe_species(
     Parameters
     ----------
     atoms : Atoms
-        Starting geometry; cell and constraints are ignored.
+        Geometry relaxed at the campaign's settings; cell and constraints are ignored. Solvation is taken at this geometry,
+        because GFN2-xTB may move a proton that the campaign's functional leaves in place; vibrations at the xTB minimum.
     species, smiles : str
         Name as in the reactions, and what it is.
     unpaired : int
@@ -64,10 +68,9 @@ def describe_species(
         "multiplicity": unpaired + 1,
     }
     try:
-        relaxed = _minimum(atoms, unpaired)
-        modes = wavenumbers(relaxed.atoms, unpaired)
+        relaxed, modes = _true_minimum(atoms, unpaired)
         solvation = {
-            solvent: solvation_free_energy(relaxed.atoms, solvent, unpaired) for solvent in solvents
+            solvent: solvation_free_energy(atoms, solvent, unpaired) for solvent in solvents
         }
     except EngineError as error:
         return ThermoRecord(status="failed", reason=str(error), **base), atoms
@@ -89,6 +92,7 @@ def describe_species(
         ),
     ]
     bad = [check.name for check in checks if not check.passed]
+    checks.append(_same_bonds(atoms, relaxed.atoms))
     record = ThermoRecord(
         status="unconverged" if bad else "ok",
         reason="; ".join(f"failed: {name}" for name in bad),
@@ -111,20 +115,27 @@ def describe_species(
 
 def wavenumbers(atoms: Atoms, unpaired: int = 0) -> list[float]:
     """Harmonic wavenumbers at a minimum, cm^-1, ascending; imaginary ones negative. Rigid motions are projected out."""
+    return _modes(atoms, unpaired)[0]
+
+
+def _modes(atoms: Atoms, unpaired: int) -> tuple[list[float], np.ndarray]:
+    """Wavenumbers, and the Cartesian direction of the lowest mode, shape (n, 3), largest component 1."""
     n = len(atoms)
     if n == 1:
-        return []
+        return [], np.zeros((1, 3))
     hessian = _hessian(atoms, unpaired)
     masses = np.repeat(atoms.get_masses(), 3)
     weighted = hessian / np.sqrt(np.outer(masses, masses))
     rigid = _rigid_motions(atoms)
     projector = np.eye(3 * n) - rigid @ rigid.T
     values, vectors = np.linalg.eigh(projector @ weighted @ projector)
-    internal = np.linalg.norm(rigid.T @ vectors, axis=0) < 0.5
-    kept = np.sort(values[internal])
+    internal = np.flatnonzero(np.linalg.norm(rigid.T @ vectors, axis=0) < 0.5)
+    kept = values[internal]
     to_per_s2 = ELEMENTARY_CHARGE_C / 1e-20 / ATOMIC_MASS_KG
     energies_eV = _PLANCK_REDUCED_EV_S * np.sqrt(np.abs(kept) * to_per_s2)
-    return [float(x) for x in np.sign(kept) * energies_eV / WAVENUMBER_EV]
+    direction = (vectors[:, internal[0]] / np.sqrt(masses)).reshape(n, 3)
+    found = [float(x) for x in np.sign(kept) * energies_eV / WAVENUMBER_EV]
+    return found, direction / np.abs(direction).max()
 
 
 def solvation_free_energy(atoms: Atoms, solvent: str, unpaired: int = 0) -> float:
@@ -151,6 +162,38 @@ def symmetry_number(atoms: Atoms) -> int:
     if str(analyser.sch_symbol) in ("D*h", "C*v"):
         return 2 if str(analyser.sch_symbol) == "D*h" else 1
     return int(analyser.get_rotational_symmetry_number())
+
+
+def _true_minimum(atoms: Atoms, unpaired: int) -> tuple[xtb_molecules.MoleculeResult, list[float]]:
+    """Relax; where an imaginary mode is left, step along it and relax again, a few times."""
+    relaxed = _minimum(atoms, unpaired)
+    for _ in range(MAX_DESCENTS):
+        modes, direction = _modes(relaxed.atoms, unpaired)
+        if not modes or modes[0] >= -NOISE_WAVENUMBER_CM:
+            return relaxed, modes
+        pushed = relaxed.atoms.copy()
+        pushed.positions += DESCENT_ANG * direction
+        relaxed = _minimum(pushed, unpaired)
+    return relaxed, wavenumbers(relaxed.atoms, unpaired)
+
+
+def _same_bonds(given: Atoms, relaxed: Atoms) -> Check:
+    """Whether xTB kept the bonds of the geometry that it was given; a moved proton is a known trait of ion pairs."""
+    from ase.neighborlist import build_neighbor_list, natural_cutoffs
+
+    def bonds(atoms: Atoms) -> set[tuple[int, int]]:
+        cutoffs = [BOND_FACTOR * c for c in natural_cutoffs(atoms)]
+        near = build_neighbor_list(atoms, cutoffs, self_interaction=False, bothways=False)
+        return {tuple(sorted(pair)) for pair in near.get_connectivity_matrix().keys()}
+
+    changed = len(bonds(given) ^ bonds(relaxed))
+    return Check(
+        name="xTB minimum has the bonds of the geometry given",
+        value=float(changed),
+        unit="bonds changed",
+        limit="0",
+        passed=changed == 0,
+    )
 
 
 def _minimum(atoms: Atoms, unpaired: int) -> xtb_molecules.MoleculeResult:
