@@ -1,0 +1,76 @@
+"""What the model leaves out: the `# ASSUME` comments of the package, and the limits that no comment can hold."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+PACKAGE = Path(__file__).resolve().parents[1]
+_MARK = re.compile(r"^\s*# ASSUME:? (?P<text>.+)$")
+_MORE = re.compile(r"^\s*# (?P<text>.+)$")
+
+GENERAL_LIMITS = (
+    "Electronic energies at 0 K, one ligand per cell in vacuum, unless a column says free energy.",
+    "Tails are cut as the truncation line of each card says; chain packing and solvation shells are not in the model.",
+    "One socket on one flat termination: edges, corners and polydispersity of real nanocrystals are not in the model.",
+    "Semilocal Kohn-Sham gaps are too small; verdicts compare levels of equal cells and settings, not absolute gaps.",
+    "Quantum yields and device efficiencies are quoted from the literature and never computed.",
+)
+
+
+@dataclass(frozen=True)
+class Assumption:
+    """One modelling choice as its author wrote it."""
+
+    module: str
+    line: int
+    text: str
+
+
+@cache
+def assumptions(package: Path = PACKAGE) -> tuple[Assumption, ...]:
+    """All `# ASSUME` comments below `package`, in file order; continuation lines are joined."""
+    found = []
+    for path in sorted(package.rglob("*.py")):
+        module = str(path.relative_to(package).with_suffix("")).replace("/", ".")
+        lines = path.read_text(encoding="utf-8").splitlines()
+        for number, line in enumerate(lines):
+            if match := _MARK.match(line):
+                text = _continued(match["text"], lines[number + 1 :])
+                found.append(Assumption(module, number + 1, text))
+    return tuple(found)
+
+
+def _continued(text: str, following: list[str]) -> str:
+    for line in following:
+        more = _MORE.match(line)
+        if more is None or _MARK.match(line):
+            break
+        text = f"{text} {more['text'].strip()}"
+    return text[:1].upper() + text[1:]
+
+
+def settings_line(settings: dict) -> str:
+    """The protocol in one line, e.g. ``PBE | d3bj | 300 eV | ...``; nested blocks are flattened."""
+    parts = []
+    for key, value in _flat(settings):
+        if value not in ({}, [], None, ""):
+            parts.append(f"{key.replace('_', ' ')} {_plain(value)}")
+    return " \u00b7 ".join(parts)
+
+
+def _flat(settings: dict) -> list[tuple[str, object]]:
+    flat: list[tuple[str, object]] = []
+    for key, value in settings.items():
+        flat += _flat(value) if isinstance(value, dict) else [(str(key), value)]
+    return flat
+
+
+def _plain(value: object) -> str:
+    if isinstance(value, float):
+        return f"{value:g}"
+    if isinstance(value, (list, tuple)):
+        return " x ".join(_plain(v) for v in value)
+    return str(value)

@@ -1,0 +1,152 @@
+"""Data that the page carries: one table of rows, one packed card per candidate."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import json
+import math
+
+from peropass.records import CalculationRecord, LevelsRecord, RankingRecord
+from peropass.report.collect import Calculation, Evidence, row_key
+from peropass.report.extxyz import viewer_structure
+
+SIGNIFICANT_DIGITS = 6
+GZIP_LEVEL = 6
+
+ROW_FIELDS = (
+    "rank",
+    "rank_low",
+    "rank_high",
+    "candidate",
+    "ligand_class",
+    "host",
+    "termination",
+    "site",
+    "status",
+    "binding_energy_eV",
+    "binding_error_eV",
+    "vs_native_eV",
+    "vs_native_error_eV",
+    "exchange_eV",
+    "lability_eV",
+    "lability_error_eV",
+    "dispersion_share_eV",
+    "dispersion_cs_eV",
+    "trap_verdict",
+    "n_traps",
+    "gap_eV",
+    "ligand_levels",
+    "distortion",
+    "chain_length_ang",
+    "t",
+    "mu",
+    "tau",
+    "n_atoms",
+    "core_seconds",
+    "pareto_front",
+    "score",
+    "weights_rank_low",
+    "weights_rank_high",
+    "tied_with",
+    "flags",
+    "role",
+    "reason",
+    "scaled",
+)
+
+
+def pack(value: object) -> str:
+    """JSON, gzip with a fixed time stamp, base64: the same value always gives the same text."""
+    text = json.dumps(value, separators=(",", ":"), allow_nan=False)
+    return base64.b64encode(gzip.compress(text.encode(), GZIP_LEVEL, mtime=0)).decode()
+
+
+def rounded(value: object) -> object:
+    """Six significant digits for every float; NaN and infinities become None, as JSON has no word for them."""
+    if isinstance(value, float):
+        return float(f"{value:.{SIGNIFICANT_DIGITS}g}") if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {key: rounded(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [rounded(item) for item in value]
+    return value
+
+
+def table(evidence: list[Evidence], ranking: RankingRecord | None) -> dict:
+    """The ranking by columns, with what the page needs to recompute its order."""
+    columns = {name: [rounded(getattr(one.row, name)) for one in evidence] for name in ROW_FIELDS}
+    columns["label"] = [
+        one.candidate.label if one.candidate is not None else one.row.candidate for one in evidence
+    ]
+    columns["model_smiles"] = [
+        one.candidate.model_smiles if one.candidate is not None else "" for one in evidence
+    ]
+    return {
+        "n": len(evidence),
+        "columns": columns,
+        "weights": {} if ranking is None else ranking.weights,
+        "axes": {} if ranking is None else ranking.axes,
+        "scales": {} if ranking is None else {k: list(v) for k, v in ranking.scales.items()},
+    }
+
+
+def card(one: Evidence, diagram: str = "") -> dict:
+    """Everything the card of one candidate shows.
+
+    Parameters
+    ----------
+    one : Evidence
+    diagram : str
+        SVG of the aligned level diagram; empty where there is none.
+    """
+    host, termination, site, candidate = row_key(one.row)
+    best = one.best
+    data: dict = {
+        "address": {"host": host, "termination": termination, "site": site, "candidate": candidate},
+        "row": one.row.model_dump(exclude={"scaled"}),
+        "file": one.file,
+        "calculations": [_calculation(c) for c in one.calculations],
+        "structures": _structures(one, best),
+        "diagram": diagram,
+    }
+    if one.candidate is not None:
+        data["candidate"] = one.candidate.model_dump(exclude={"schema_version", "kind", "toy"})
+    if one.poses is not None:
+        data["poses"] = one.poses.model_dump(
+            include={"method", "filters", "poses", "status", "reason", "provenance"}
+        )
+    return rounded(data)
+
+
+def _calculation(calculation: Calculation) -> dict:
+    record: CalculationRecord = calculation.record
+    data = record.model_dump(
+        exclude={"schema_version", "toy", "settings", "history", "cell_ang", "initial", "final"}
+    )
+    data["file"] = calculation.file
+    data["history"] = [
+        [s.energy_eV, s.fmax_eV_per_ang, s.scf_iterations, s.seconds] for s in record.history
+    ]
+    return data
+
+
+def _structures(one: Evidence, best: Calculation | None) -> list[dict]:
+    """Structures to look at: name, caption and atoms; those that exist."""
+    shown = []
+    socket = one.socket.final if one.socket is not None else None
+    for name, atoms in (
+        ("bare socket, relaxed", socket),
+        ("starting pose", best.initial if best is not None else None),
+        ("relaxed", best.final if best is not None else None),
+    ):
+        if atoms is not None:
+            shown.append({"name": name, **viewer_structure(atoms)})
+    return shown
+
+
+def levels_used(
+    one: Evidence,
+) -> tuple[LevelsRecord | None, LevelsRecord | None, LevelsRecord | None]:
+    """Levels of the pristine slab, the bare socket and the loaded slab."""
+    return one.pristine_levels, one.socket_levels, one.levels

@@ -1,0 +1,123 @@
+"""Computed against published values, as far as records and references share a definition."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from peropass.records import Check
+from peropass.report.collect import Collection
+
+CASTELLI = "Castelli et al. 2014, 10.1063/1.4893495"
+BARTEL = "Bartel et al. 2019, 10.1126/sciadv.aav0693"
+
+# Lattice constants of the cubic phase: host composition -> functional -> (Angstrom, source). Without dispersion.
+LATTICE_ANG = {
+    "CsPbCl3": {"PBE": (5.71, "PBE literature"), "PBEsol": (5.632, CASTELLI)},
+    "CsPbBr3": {"PBE": (5.98, "PBE literature"), "PBEsol": (5.893, CASTELLI)},
+    "CsPbI3": {"PBE": (6.38, "PBE literature"), "PBEsol": (6.275, CASTELLI)},
+}
+LATTICE_TOLERANCE_ANG = 0.02
+TAU = {
+    "CsPbF3": 3.57,
+    "CsPbCl3": 3.98,
+    "CsPbBr3": 4.10,
+    "CsPbI3": 4.30,
+    "MAPbBr3": 3.68,
+    "FAPbBr3": 3.47,
+}
+TAU_TOLERANCE = 0.01
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One computed value beside a published one; passed if they differ by no more than `tolerance`."""
+
+    quantity: str
+    computed: float | None
+    published: float
+    unit: str
+    tolerance: float
+    source: str
+    note: str = ""
+
+    @property
+    def difference(self) -> float | None:
+        return None if self.computed is None else self.computed - self.published
+
+    @property
+    def passed(self) -> bool:
+        # Half of the last digit that published tables print must not decide.
+        return self.difference is not None and abs(self.difference) <= self.tolerance + 1e-9
+
+
+def comparisons(collection: Collection) -> list[Comparison]:
+    """Comparisons that follow from the records alone."""
+    found = [c for record in collection.eos if (c := _lattice(record)) is not None]
+    seen: set[str] = set()
+    for one in collection.evidence:
+        formability = one.candidate.formability if one.candidate is not None else None
+        if formability is None or formability.composition in seen:
+            continue
+        seen.add(formability.composition)
+        if formability.composition in TAU:
+            found.append(
+                Comparison(
+                    f"tau of {formability.composition}",
+                    formability.tau,
+                    TAU[formability.composition],
+                    "1",
+                    TAU_TOLERANCE,
+                    BARTEL,
+                )
+            )
+    return found
+
+
+def _lattice(record) -> Comparison | None:
+    composition = next((name for name in LATTICE_ANG if _atoms(name) == record.composition), "")
+    functional = str(record.settings.get("xc", _nested(record.settings, "xc")))
+    if not composition or functional not in LATTICE_ANG[composition]:
+        return None
+    published, source = LATTICE_ANG[composition][functional]
+    computed = record.a_without_dispersion_ang
+    if (
+        computed is None
+        and record.settings.get("dispersion", _nested(record.settings, "dispersion")) == "none"
+    ):
+        computed = record.a_ang
+    note = "" if computed is not None else f"only with dispersion: {record.a_ang} Angstrom"
+    return Comparison(
+        f"lattice constant of cubic {composition}, {functional} without dispersion",
+        computed,
+        published,
+        "Angstrom",
+        LATTICE_TOLERANCE_ANG,
+        source,
+        note,
+    )
+
+
+def _atoms(formula: str) -> dict[str, int]:
+    return {
+        symbol: int(count or 1) for symbol, count in re.findall(r"([A-Z][a-z]?)([0-9]*)", formula)
+    }
+
+
+def _nested(settings: dict, key: str) -> object:
+    return next((v[key] for v in settings.values() if isinstance(v, dict) and key in v), None)
+
+
+def checks(collection: Collection) -> list[tuple[str, Check]]:
+    """Checks of the equations of state and the self-tests, each with what it belongs to."""
+    found = [(f"{r.address.host} equation of state", c) for r in collection.eos for c in r.checks]
+    if collection.ranking is not None:
+        found += [("self-test", c) for c in collection.ranking.self_tests]
+    return found
+
+
+def all_passed(rows: Iterable[Comparison], checked: Iterable[tuple[str, Check]]) -> bool:
+    return all(r.passed for r in rows if r.computed is not None) and all(
+        c.passed for _, c in checked
+    )
