@@ -168,17 +168,6 @@ def decompose(
     )
 
 
-def non_additivity(
-    together: ReactionEnergy, first: ReactionEnergy, second: ReactionEnergy
-) -> float:
-    """Co-adsorption beyond the sum of its parts, eV: binding(A+B) - binding(A) - binding(B).
-
-    Negative: the two help each other. Chelate gain is the same number for the two ends of one molecule
-    (both ends bound against each end alone). Raises MissingTerm.
-    """
-    return require(together) - require(first) - require(second)
-
-
 def _coefficients(reaction: Reaction) -> dict[str, float]:
     total: dict[str, float] = {}
     for coefficient, species in reaction.terms:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from peropass.analysis.reaction_energies import decompose, evaluate, non_additivity, require
+from peropass.analysis.reaction_energies import decompose, evaluate, require
 from peropass.chemistry import reactions
 from peropass.chemistry.reactions import Reaction, Species
 from peropass.errors import MissingTerm, SettingsMismatch, StaleRecord
@@ -161,9 +161,3 @@ def test_decomposition_names_the_missing_fragment(energies, make_calculation):
             failed,
             energies[KBR.name],
         )
-
-
-def test_independent_ligands_are_additive(energies):
-    binding = evaluate(reactions.binding(SOCKET, KBR, loaded(KBR)), energies)
-    twice = binding.model_copy(update={"value_eV": 2 * binding.value_eV})
-    assert non_additivity(twice, binding, binding) == pytest.approx(0)
