@@ -27,6 +27,21 @@ MOTIFS = (
     "PbX2-adlayer",
     "flat-on-surface",
 )
+# Motifs of the library that are special cases of a general arrangement: the anchors that the library lists
+# (N or S of thiocyanate, both oxygens of a carboxylate) decide what they look like.
+SPECIAL_CASES = {
+    "SCN-N": "fills-A-and-X",
+    "SCN-S": "fills-A-and-X",
+    "coadsorbed": "fills-A-and-X",
+    "over-two-X-holes": "fills-A-and-X",
+    "fills-V-PbX2": "adsorbed-on-halide",
+    "bidentate-on-Pb": "donor-on-Pb",
+    "bidentate-on-two-Pb": "donor-on-Pb",
+    "chelates-Pb": "donor-on-Pb",
+    "donor-on-Cs": "donor-on-Pb",
+    "donor-on-dopant": "donor-on-Pb",
+    "takes-Pb-along": "donor-on-Pb",
+}
 NEAR_ANG = 6.5
 EXPOSED_BY_HOLE_ANG = 4.2
 
@@ -138,9 +153,9 @@ def enumerate_motifs(model: LigandModel, site: SiteGeometry) -> list[Motif]:
         The library names a motif that does not exist.
     """
     for name in model.motifs:
-        if name not in MOTIFS:
+        if name not in MOTIFS and name not in SPECIAL_CASES:
             raise InputError(f"ligand {model.ligand}: motifs", name, ", ".join(MOTIFS))
-    wanted = list(model.motifs)
+    wanted = list(dict.fromkeys(SPECIAL_CASES.get(name, name) for name in model.motifs))
     found = [motif for name in wanted for motif in _build(name, model, site)]
     if not found:
         found = [motif for name in _default_names(model) for motif in _build(name, model, site)]
@@ -517,13 +532,15 @@ def _nearest_pair(
 
 
 def _best(socket: Atoms, places: np.ndarray) -> np.ndarray:
-    """The place with the densest surroundings; equal ones are told apart by handedness."""
+    """The most open of some places; equally open ones are told apart by handedness."""
     keys = []
     for place in places:
         vectors = minimum_image(socket.positions - place, socket.cell.array)
         lengths = np.linalg.norm(vectors, axis=1)
-        density = round(float((socket.numbers * np.exp(-lengths / 1.5)).sum()), 1)
-        keys.append((density, round(handedness(socket, place, _direction(socket, place)), 2)))
+        density = float((socket.numbers * np.exp(-lengths / 1.5)).sum())
+        keys.append(
+            (-round(density, 1), round(handedness(socket, place, _direction(socket, place)), 2))
+        )
     return places[max(range(len(places)), key=lambda k: keys[k])]
 
 

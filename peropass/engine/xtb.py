@@ -1,0 +1,235 @@
+"""GFN-xTB of poses: the slab frozen, the ligand relaxed, in a laterally repeated cell (tblite).
+
+The bare sqrt2 cell collapses in GFN1 (energies of -1e5 eV); repeated to 16 A it behaves. All lateral
+copies of the ligand move together, so forces are averages over the copies.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from ase import Atoms
+from ase.calculators.calculator import (
+    CalculationFailed,
+    Calculator,
+    CalculatorSetupError,
+    all_changes,
+)
+from ase.constraints import FixAtoms
+from ase.data import covalent_radii
+from ase.optimize import BFGS
+
+from peropass.engine.model_hessian import pair_spring_hessian
+from peropass.errors import EngineError
+
+METHODS = ("GFN1-xTB", "GFN2-xTB")
+FALLBACK = "GFN2-xTB"
+MIN_LATERAL_ANG = 16.0
+# ASSUME 1000 K electronic temperature: slabs with open holes converge, poses keep their order.
+ELECTRONIC_TEMPERATURE_K = 1000.0
+FMAX_EV_PER_ANG = 0.15
+MAX_STEP_ANG = 0.35
+MAX_FORCE_EV_PER_ANG = 20.0  # a collapsed GFN1 cell shows 1e3
+MAX_GAIN_EV = 10.0  # more than any adsorption energy: a bond was made up
+MAX_SHIFT_ANG = 3.0
+MIN_CONTACT = 0.75
+LIGAND_BOND = 1.25  # of the sum of covalent radii
+
+
+@dataclass(frozen=True)
+class XtbScore:
+    """What the cheap tier makes of one pose.
+
+    Attributes
+    ----------
+    energy_xtb_eV : float or None
+        Total energy per unrepeated cell; comparable among poses of one candidate on one slab.
+    accepted : bool
+        Whether `atoms` are relaxed; else they are the pose as it was placed.
+    reason : str
+        Method, steps, and why a relaxed geometry was refused.
+    """
+
+    energy_xtb_eV: float | None
+    accepted: bool
+    reason: str
+    method: str
+    atoms: Atoms
+
+
+class FrozenSlabXtb(Calculator):
+    """GFN-xTB of a slab cell from its lateral repeat: energy per cell, forces averaged over copies."""
+
+    implemented_properties = ("energy", "forces")
+
+    def __init__(self, method: str, min_lateral_ang: float = MIN_LATERAL_ANG) -> None:
+        super().__init__()
+        self.method, self.min_lateral_ang = method, min_lateral_ang
+        self.evaluations = 0
+        self._inner: Calculator | None = None
+        self._repeated: Atoms | None = None
+
+    def calculate(self, atoms=None, properties=("energy",), system_changes=all_changes) -> None:
+        from tblite.ase import TBLite
+
+        super().calculate(atoms, properties, system_changes)
+        counts = repeats(self.atoms, self.min_lateral_ang)
+        repeated = self.atoms.copy()
+        repeated.set_constraint()
+        repeated = repeated.repeat((*counts, 1))
+        repeated.pbc = True
+        if self._inner is None or set(system_changes) - {"positions"}:
+            self._repeated = repeated
+            self._inner = TBLite(
+                method=self.method,
+                verbosity=0,
+                electronic_temperature=ELECTRONIC_TEMPERATURE_K,
+                max_iterations=150,
+            )
+            self._repeated.calc = self._inner
+        self._repeated.positions = repeated.positions
+        copies = counts[0] * counts[1]
+        self.evaluations += 1
+        self.results["energy"] = self._repeated.get_potential_energy() / copies
+        forces = self._repeated.get_forces().reshape(copies, len(self.atoms), 3)
+        self.results["forces"] = forces.mean(axis=0)
+
+
+def repeats(atoms: Atoms, min_lateral_ang: float = MIN_LATERAL_ANG) -> tuple[int, int]:
+    """How often a cell is repeated so that its lateral heights reach `min_lateral_ang`."""
+    first, second = atoms.cell.array[:2]
+    area = np.linalg.norm(np.cross(first, second))
+    heights = (area / np.linalg.norm(second), area / np.linalg.norm(first))
+    return tuple(int(np.ceil(round(min_lateral_ang / h, 6))) for h in heights)
+
+
+def score_poses(
+    poses: Sequence[Atoms],
+    *,
+    method: str = "GFN1-xTB",
+    min_lateral_ang: float = MIN_LATERAL_ANG,
+    relax_steps: int = 2,
+) -> list[XtbScore]:
+    """Energy of each pose with its ligand relaxed for a few steps on the frozen slab.
+
+    Parameters
+    ----------
+    poses : sequence of Atoms
+        Same composition and slab; array ``fragment`` marks the ligand.
+    method : str
+        ``GFN1-xTB`` or ``GFN2-xTB``; GFN2 takes over for all poses if GFN1 converges for none.
+    relax_steps : int
+        Quasi-Newton steps of the ligand; 0 scores poses as they are placed.
+
+    Raises
+    ------
+    EngineError
+        Unknown method, or poses of different composition.
+    """
+    if method not in METHODS:
+        raise EngineError(f"cheap tier {method!r} is unknown; allowed: {', '.join(METHODS)}")
+    if len({pose.get_chemical_formula() for pose in poses}) > 1:
+        raise EngineError("poses of different composition cannot be compared by total energy")
+    scores = [_score(pose, method, min_lateral_ang, relax_steps) for pose in poses]
+    if poses and method != FALLBACK and all(s.energy_xtb_eV is None for s in scores):
+        scores = [_score(pose, FALLBACK, min_lateral_ang, relax_steps) for pose in poses]
+    return scores
+
+
+def describe(method: str, poses: Sequence[Atoms], min_lateral_ang: float = MIN_LATERAL_ANG) -> str:
+    """The cheap tier in words, for the record."""
+    counts = repeats(poses[0], min_lateral_ang) if poses else (1, 1)
+    return f"{method}, {counts[0]}x{counts[1]} repeat, frozen slab"
+
+
+def _score(pose: Atoms, method: str, min_lateral_ang: float, relax_steps: int) -> XtbScore:
+    ligand = np.flatnonzero(pose.arrays["fragment"] == 1)
+    trial = pose.copy()
+    trial.set_constraint(FixAtoms(np.setdiff1d(np.arange(len(pose)), ligand)))
+    trial.calc = FrozenSlabXtb(method, min_lateral_ang)
+    kept = pose.copy()
+    try:
+        first = float(trial.get_potential_energy())
+        start_force = _largest(trial.get_forces()[ligand])
+    except (CalculationFailed, CalculatorSetupError) as error:
+        return XtbScore(None, False, f"{method}: {_one_line(error)}", method, kept)
+    if not np.isfinite(first) or start_force > MAX_FORCE_EV_PER_ANG:
+        reason = f"{method}: force {start_force:.1f} > {MAX_FORCE_EV_PER_ANG:.0f} eV/A as placed"
+        return XtbScore(None, False, reason, method, kept)
+    if relax_steps <= 0:
+        return XtbScore(first, False, f"{method}: scored as placed", method, kept)
+    try:
+        optimiser = BFGS(trial, logfile=None, maxstep=MAX_STEP_ANG)
+        optimiser.H0 = _start_hessian(trial, ligand)
+        optimiser.run(fmax=FMAX_EV_PER_ANG, steps=relax_steps)
+        last, force = float(trial.get_potential_energy()), _largest(trial.get_forces()[ligand])
+    except (CalculationFailed, CalculatorSetupError) as error:
+        reason = f"{method}: relaxation failed ({_one_line(error)}), pose kept as placed"
+        return XtbScore(first, False, reason, method, kept)
+    refusal = _refusal(pose, trial, ligand, first, last, force)
+    if refusal:
+        return XtbScore(first, False, f"{method}: {refusal}, pose kept as placed", method, kept)
+    kept.positions = trial.positions
+    reason = f"{method}: ligand relaxed {optimiser.nsteps} steps, fmax {force:.2f} eV/A"
+    return XtbScore(last, True, reason, method, kept)
+
+
+def _start_hessian(atoms: Atoms, ligand: np.ndarray) -> np.ndarray:
+    """Model Hessian (3n, 3n) of the ligand in the field of the frozen slab; slab rows are inert.
+
+    Stiff bonds and soft rigid motions from the first step on: a handful of steps then moves the ligand
+    as a whole, where a diagonal start would spend them on its bonds.
+    """
+    free = (3 * ligand[:, None] + np.arange(3)).ravel()
+    hessian = 70.0 * np.eye(3 * len(atoms))
+    hessian[np.ix_(free, free)] = pair_spring_hessian(atoms)[np.ix_(free, free)]
+    return hessian
+
+
+def _refusal(
+    before: Atoms, after: Atoms, ligand: np.ndarray, first: float, last: float, force: float
+) -> str:
+    """Why a relaxed pose is not believed; empty if it is."""
+    if not np.isfinite(last) or force > MAX_FORCE_EV_PER_ANG:
+        return f"force {force:.1f} > {MAX_FORCE_EV_PER_ANG:.0f} eV/A"
+    if first - last > MAX_GAIN_EV:
+        return f"energy fell by {first - last:.1f} > {MAX_GAIN_EV:.0f} eV"
+    if last > first:
+        return f"energy rose by {last - first:.2f} eV"
+    shift = _largest(after.positions[ligand] - before.positions[ligand])
+    if shift > MAX_SHIFT_ANG:
+        return f"an atom moved {shift:.1f} > {MAX_SHIFT_ANG:.1f} A"
+    if (_bonds(before, ligand) != _bonds(after, ligand)).any():
+        return "bonds of the ligand changed"
+    contact = _closest(after, ligand)
+    if contact < MIN_CONTACT:
+        return f"contact {contact:.2f} < {MIN_CONTACT:.2f} of the sum of covalent radii"
+    return ""
+
+
+def _bonds(atoms: Atoms, ligand: np.ndarray) -> np.ndarray:
+    """Bond matrix of the ligand's non-metal, non-halide skeleton (n, n)."""
+    part = atoms[ligand]
+    radii = covalent_radii[part.numbers]
+    skeleton = np.isin(part.get_chemical_symbols(), ("H", "B", "C", "N", "O", "Si", "P", "S"))
+    lengths = np.linalg.norm(part.positions[:, None] - part.positions[None], axis=-1)
+    bonded = lengths < LIGAND_BOND * (radii[:, None] + radii[None])
+    return bonded & skeleton[:, None] & skeleton[None]
+
+
+def _closest(atoms: Atoms, ligand: np.ndarray) -> float:
+    lengths = atoms.get_all_distances(mic=True)
+    radii = covalent_radii[atoms.numbers]
+    ratios = lengths / (radii[:, None] + radii[None])
+    np.fill_diagonal(ratios, np.inf)
+    return float(ratios[ligand].min())
+
+
+def _largest(vectors: np.ndarray) -> float:
+    return float(np.linalg.norm(vectors, axis=-1).max(initial=0.0))
+
+
+def _one_line(error: BaseException) -> str:
+    return " ".join(str(error).split())[:160] or type(error).__name__
