@@ -29,7 +29,9 @@ const distance = (a, b) => Math.hypot(a[0] - b[0], a[1] - b[1], a[2] - b[2]);
 
 // State of the viewer's widget interface for these atoms.
 function viewerState(atoms, octahedra) {
-  const name = (a) => a.octahedron ? a.e + "o" : a.ligand ? a.e + "l" : a.e; // species: octahedron centre, ligand atom, other
+  const name = (a) => a.ligand ? a.e + "l" : a.e; // the viewer draws polyhedra only around species named as a metal
+  const margin = 6, turned = atoms.map(({ r }) => [r[0], r[2], -r[1]]); // a cell with this margin holds no periodic images: those needed are explicit
+  const low = [0, 1, 2].map((k) => Math.min(...turned.map((r) => r[k])) - margin), side = [0, 1, 2].map((k) => Math.max(...turned.map((r) => r[k])) - low[k] + margin);
   const species = {}, settings = {}, bonds = {};
   for (const a of atoms) {
     species[name(a)] = a.e;
@@ -39,13 +41,13 @@ function viewerState(atoms, octahedra) {
   const names = Object.keys(species);
   for (const x of names) for (const y of names) {
     const [a, b] = [species[x], species[y]], sum = radius(a) + radius(b);
-    if (x.endsWith("o") && HALIDES.has(b) && !y.endsWith("l")) bond(x, y, HALIDE_REACH * sum);
-    else if (x.endsWith("l") && y.endsWith("l") && a !== "Cs" && b !== "Cs" && !(a === "H" && b === "H")) bond(x, y, BOND_FACTOR * sum);
+    if (x === a && !A_SITE.has(a) && HALIDES.has(b)) bond(x, y, HALIDE_REACH * sum);
+    else if (x !== a && y !== b && a !== "Cs" && b !== "Cs" && !(a === "H" && b === "H")) bond(x, y, BOND_FACTOR * sum);
   }
   return {
-    atoms: { species, cell: [1, 0, 0, 0, 1, 0, 0, 0, 1], pbc: [false, false, false], positions: atoms.map(({ r }) => [r[0], r[2], -r[1]]), symbols: atoms.map(name), attributes: { atom: {}, species: {} } },
+    atoms: { species, cell: [side[0], 0, 0, 0, side[1], 0, 0, 0, side[2]], pbc: [false, false, false], positions: turned.map((r) => r.map((v, k) => v - low[k])), symbols: atoms.map(name), attributes: { atom: {}, species: {} } },
     atomScales: atoms.map((a) => (SIZE[a.e] ?? .45) * (a.ligand ? 1.25 : 1) * (a.image ? .7 : 1)),
-    modelSticks: atoms.map((a) => a.octahedron || a.ligand ? 1 : 0), modelPolyhedras: atoms.map((a) => octahedra && a.octahedron ? 1 : 0),
+    modelSticks: atoms.map((a) => a.ligand || HALIDES.has(a.e) || !A_SITE.has(a.e) ? 1 : 0), modelPolyhedras: atoms.map((a) => octahedra && a.octahedron ? 1 : 0),
     speciesSettings: settings, bondSettings: bonds, cellSettings: { showCell: false, showAxes: false }, guiConfig: { controls: { enabled: false }, buttons: { enabled: false }, timeline: { enabled: false } },
     modelStyle: 1, colorBy: "Element", colorType: "JMOL", colorRamp: ["#0072b2", "#d55e00"], radiusType: "Covalent", materialType: "Standard", atomLabelType: "None", showBondedAtoms: false,
     hideLongBonds: false, showHydrogenBonds: false, showOutBoundaryBonds: false, boundary: [[0, 1], [0, 1], [0, 1]], currentFrame: 0, continuousUpdate: false, logLevel: "warn", selectedAtomsIndices: [],
@@ -67,8 +69,8 @@ const Structure = {
   async draw(box, structure, { repeat, octahedra }) {
     const library = await this.load();
     if (!box.isConnected) return;
-    const camera = this.views.length ? this.views[0].editor.tjs.camera : null;
     this.release(box);
+    const camera = this.views.length ? this.views[0].editor.tjs.camera : null;
     const values = viewerState(cluster(structure, repeat), octahedra), model = { get: (k) => values[k], set: (k, v) => { values[k] = v; }, save_changes() {}, on() {}, off() {} };
     const holder = h("div", { style: "width:100%;height:100%" }), image = h("img", { alt: "" });
     box.replaceChildren(holder, image);
@@ -79,19 +81,23 @@ const Structure = {
     const view = { box, image, editor: window.editor };
     delete window.editor;
     holder.querySelectorAll("button, input, select").forEach((n) => n.remove());
-    if (camera) this.copy(camera, view);
+    this.frame(view, values.atoms.positions, camera);
     view.editor.tjs.controls.addEventListener("change", () => this.follow(view));
     this.views.push(view);
     box.dataset.drawn = "1";
   },
 
-  copy(camera, view) {
-    const mine = view.editor.tjs.camera;
-    mine.position.copy(camera.position);
-    mine.zoom = camera.zoom;
-    mine.lookAt(view.editor.tjs.controls.target);
-    mine.updateProjectionMatrix();
-    view.editor.tjs.controls.update();
+  // Fill the view with the atoms; keep the direction and zoom that the other views have.
+  frame(view, positions, other) {
+    const { camera, controls } = view.editor.tjs, middle = [0, 1, 2].map((k) => (Math.min(...positions.map((r) => r[k])) + Math.max(...positions.map((r) => r[k]))) / 2);
+    const reach = Math.max(...positions.map((r) => distance(r, middle))) + 1, aspect = view.box.clientWidth / view.box.clientHeight || 1.5;
+    const offset = camera.position.clone();
+    other ? offset.copy(other.position).sub(this.views[0].editor.tjs.controls.target) : offset.set(.3, .22, 1);
+    controls.target.set(...middle);
+    camera.position.copy(controls.target).add(offset.setLength(4 * reach));
+    Object.assign(camera, { left: -reach * aspect, right: reach * aspect, top: reach, bottom: -reach, near: .1, far: 20 * reach, zoom: other ? other.zoom : 1.12 });
+    camera.updateProjectionMatrix();
+    controls.update();
     view.editor.tjs.render();
   },
 
