@@ -416,6 +416,9 @@ class CandidateRecord(Record):
     distortion: Distortion | None = None
     chain_length_ang: float | None = None
     footprint_ang2: float | None = None
+    migration_barrier_eV: float | None = Field(
+        default=None, description="halide-vacancy hop next to the ligand"
+    )
     anomalies: list[str] = Field(default_factory=list)
     literature: list[Literature] = Field(default_factory=list)
 
@@ -451,6 +454,7 @@ class RankedRow(Part):
     ligand_levels: int | None = None
     distortion: float | None = None
     chain_length_ang: float | None = None
+    migration_barrier_eV: float | None = None
     t: float | None = None
     mu: float | None = None
     tau: float | None = None

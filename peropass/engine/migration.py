@@ -1,0 +1,329 @@
+"""Barrier of a vacancy hop by the nudged elastic band: IDPP path, climbing image, any ASE calculator, resumable.
+
+Improved tangents 10.1063/1.1323224, climbing image 10.1063/1.1329672, IDPP start 10.1063/1.4878664. Energies in eV, path
+lengths in Angstrom. Images are evaluated one after the other in one process; the band is written by rename after every
+step, so a killed run goes on from its last band.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+from ase import Atoms
+from ase.calculators.calculator import Calculator
+from ase.calculators.singlepoint import SinglePointCalculator
+from ase.constraints import FixAtoms
+from ase.mep import NEB
+from ase.optimize import FIRE
+
+from peropass.errors import BuildError, DeadlineReached
+from peropass.ids import digest, structure_hash
+
+BAND_FILE = "band.extxyz"
+SAME_PLACE_ANG = 0.05
+
+
+@dataclass(frozen=True)
+class BandSettings:
+    """How a band is relaxed.
+
+    Attributes
+    ----------
+    images : int
+        Moving images between the two ends.
+    fmax_eV_per_ang : float
+        Largest force of the band when it counts as converged.
+    climb_below_eV_per_ang : float
+        The highest image climbs once the plain band is below this.
+    """
+
+    images: int = 5
+    fmax_eV_per_ang: float = 0.05
+    climb_below_eV_per_ang: float = 0.3
+    max_steps: int = 200
+    max_step_ang: float = 0.1
+    spring_eV_per_ang2: float = 1.0
+
+
+@dataclass(frozen=True)
+class Band:
+    """A relaxed path, ends included.
+
+    Attributes
+    ----------
+    energies_eV, lengths_ang : tuple of float, length images + 2
+        Relative to the start; length along the path in the space of all atoms.
+    images : tuple of Atoms
+        Geometries without calculators.
+    """
+
+    energies_eV: tuple[float, ...]
+    lengths_ang: tuple[float, ...]
+    images: tuple[Atoms, ...]
+    converged: bool
+    steps: int
+    fmax_eV_per_ang: float
+
+    @property
+    def saddle(self) -> int:
+        """Index of the highest image."""
+        return int(np.argmax(self.energies_eV))
+
+    @property
+    def barrier_eV(self) -> float:
+        """Highest image above the start."""
+        return max(self.energies_eV) - self.energies_eV[0]
+
+    @property
+    def reverse_barrier_eV(self) -> float:
+        """Highest image above the end."""
+        return max(self.energies_eV) - self.energies_eV[-1]
+
+
+class _OnceNEB(NEB):
+    """Band that evaluates each geometry once; optimiser and convergence test ask for the same forces in turn."""
+
+    _state: tuple[bytes, bool] | None = None
+    _forces: np.ndarray | None = None
+
+    def get_forces(self) -> np.ndarray:
+        state = (self.get_positions().tobytes(), bool(self.climb))
+        if state != self._state:
+            self._forces, self._state = super().get_forces(), state
+        return self._forces.copy()
+
+
+def vacancy_hop(slab: Atoms, vacancy: int, hopper: int) -> tuple[Atoms, Atoms]:
+    """Start and end of a hop: atom `vacancy` is removed, atom `hopper` of the same element moves into its place.
+
+    Neither end is relaxed. Atom order is that of `slab` without `vacancy`.
+
+    Raises
+    ------
+    BuildError
+        The two atoms are the same or of different elements, or the hopper is frozen.
+    """
+    if vacancy == hopper or slab.numbers[vacancy] != slab.numbers[hopper]:
+        raise BuildError(
+            f"vacancy hop: atoms {vacancy} ({slab.symbols[vacancy]}) and {hopper} "
+            f"({slab.symbols[hopper]}) must be two atoms of one element"
+        )
+    if hopper in _frozen(slab):
+        raise BuildError(f"vacancy hop: atom {hopper} is frozen")
+    step = slab.get_distance(hopper, vacancy, mic=True, vector=True)
+    start, end = slab.copy(), slab.copy()
+    end.positions[hopper] += step
+    del start[vacancy], end[vacancy]
+    return start, end
+
+
+def choose_hop(slab: Atoms, element: str, near_ang: Sequence[float]) -> tuple[int, int]:
+    """Vacancy and hopper for the hop of `element` closest to a point (Angstrom): its two nearest free atoms.
+
+    The vacancy is the free atom of `element` nearest to the point, e.g. to the ligand's anchor or to the same place on the
+    clean slab; the hopper the free atom of `element` nearest to it.
+
+    Raises
+    ------
+    BuildError
+        Fewer than two free atoms of `element`.
+    """
+    from ase.geometry import get_distances
+
+    free = [
+        i
+        for i in range(len(slab))
+        if slab.symbols[i] == element
+        and i not in _frozen(slab)
+        and slab.arrays.get("fragment", np.zeros(len(slab)))[i] == 0
+    ]
+    if len(free) < 2:
+        raise BuildError(f"vacancy hop: {len(free)} free {element} atoms, two are needed")
+    _, to_point = get_distances(
+        slab.positions[free], [list(near_ang)], cell=slab.cell, pbc=slab.pbc
+    )
+    vacancy = free[int(np.argmin(to_point[:, 0]))]
+    others = [i for i in free if i != vacancy]
+    hopper = others[int(np.argmin(slab.get_distances(vacancy, others, mic=True)))]
+    return vacancy, hopper
+
+
+def relax_band(
+    start: Atoms,
+    end: Atoms,
+    calculator: Calculator,
+    folder: str | Path,
+    settings: BandSettings | None = None,
+    deadline_s: float | None = None,
+) -> Band:
+    """Minimum-energy path between two relaxed ends.
+
+    Parameters
+    ----------
+    start, end : Atoms
+        Relaxed with the same calculator; same atoms in the same order, same cell and frozen atoms.
+    calculator : Calculator
+        Used for one image after the other.
+    folder
+        Work folder; a band of the same ends and settings found there is continued.
+    deadline_s : float, optional
+        Unix time after which no further step is begun.
+
+    Raises
+    ------
+    BuildError
+        The two ends do not belong together.
+    DeadlineReached
+        The band is on disk; the same call goes on.
+    """
+    settings = settings or BandSettings()
+    check_ends(start, end)
+    key = digest([structure_hash(start), structure_hash(end), asdict(settings), calculator.name])
+    path = Path(folder) / BAND_FILE
+    images, done, climbing = _resume(path, key) or (_interpolate(start, end, settings), 0, False)
+    for image in (images[0], images[-1]):
+        _freeze_energy(image, calculator)
+    for image in images[1:-1]:
+        image.calc = calculator
+    neb = _OnceNEB(
+        images,
+        k=settings.spring_eV_per_ang2,
+        climb=climbing,
+        method="improvedtangent",
+        allow_shared_calculator=True,
+    )
+    with FIRE(neb, logfile=None, maxstep=settings.max_step_ang) as optimiser:
+        fmax = _band_fmax(neb)
+        while done < settings.max_steps:
+            if not neb.climb and fmax <= settings.climb_below_eV_per_ang:
+                neb.climb = True
+                fmax = _band_fmax(neb)
+            if neb.climb and fmax <= settings.fmax_eV_per_ang:
+                break
+            if deadline_s is not None and time.time() >= deadline_s:
+                raise DeadlineReached(f"band of {settings.images} images after {done} steps")
+            optimiser.step()
+            done += 1
+            fmax = _band_fmax(neb)
+            _save(path, key, neb, done)
+    energies = [float(e) for e in neb.energies]
+    return Band(
+        energies_eV=tuple(e - energies[0] for e in energies),
+        lengths_ang=tuple(path_lengths(images)),
+        images=tuple(_bare(image) for image in images),
+        converged=bool(neb.climb and fmax <= settings.fmax_eV_per_ang),
+        steps=done,
+        fmax_eV_per_ang=fmax,
+    )
+
+
+def single_point_barrier(band: Band, calculator: Calculator) -> tuple[float, float]:
+    """Forward and reverse barrier from single points of another method at start, saddle and end of a band, eV.
+
+    A lower bound on neither side: the saddle is that of the method which relaxed the band.
+    """
+    energies = []
+    for index in (0, band.saddle, len(band.images) - 1):
+        image = band.images[index].copy()
+        image.calc = calculator
+        energies.append(float(image.get_potential_energy()))
+    return energies[1] - energies[0], energies[1] - energies[2]
+
+
+def check_ends(start: Atoms, end: Atoms) -> None:
+    """Raise BuildError unless two structures can be the ends of one path."""
+    if start.get_chemical_symbols() != end.get_chemical_symbols():
+        raise BuildError("band: the ends hold different atoms, or the same in another order")
+    if not np.allclose(start.cell.array, end.cell.array) or list(start.pbc) != list(end.pbc):
+        raise BuildError("band: the ends have different cells")
+    if _frozen(start) != _frozen(end):
+        raise BuildError("band: the ends have different frozen atoms")
+    moved = path_lengths([start, end])[-1]
+    if moved < SAME_PLACE_ANG:
+        raise BuildError(f"band: the ends are the same structure ({moved:.3f} A apart)")
+    frozen = sorted(_frozen(start))
+    if frozen and not np.allclose(start.positions[frozen], end.positions[frozen], atol=1e-4):
+        raise BuildError("band: frozen atoms lie at different places in the two ends")
+
+
+def path_lengths(images: Sequence[Atoms]) -> list[float]:
+    """Length along a path up to each image, Angstrom; shortest lateral images."""
+    from ase.geometry import find_mic
+
+    lengths = [0.0]
+    for one, other in zip(images[:-1], images[1:], strict=True):
+        steps, _ = find_mic(other.positions - one.positions, one.cell, one.pbc)
+        lengths.append(lengths[-1] + float(np.linalg.norm(steps)))
+    return lengths
+
+
+def _frozen(atoms: Atoms) -> set[int]:
+    return {int(i) for c in atoms.constraints if isinstance(c, FixAtoms) for i in c.get_indices()}
+
+
+def _interpolate(start: Atoms, end: Atoms, settings: BandSettings) -> list[Atoms]:
+    images = [_bare(start) for _ in range(settings.images + 1)] + [_bare(end)]
+    NEB(images, method="improvedtangent").interpolate(method="idpp", mic=True)
+    for image in images:
+        image.calc = None
+    return images
+
+
+def _bare(atoms: Atoms) -> Atoms:
+    bare = atoms.copy()
+    bare.calc = None
+    return bare
+
+
+def _freeze_energy(image: Atoms, calculator: Calculator) -> None:
+    """Evaluate an end once; it does not move."""
+    if image.calc is not None:
+        return
+    image.calc = calculator
+    energy, forces = image.get_potential_energy(), image.get_forces()
+    image.calc = SinglePointCalculator(image, energy=energy, forces=forces)
+
+
+def _band_fmax(neb) -> float:
+    forces = neb.get_forces()
+    return float(np.linalg.norm(forces, axis=1).max())
+
+
+def _save(path: Path, key: str, neb, steps: int) -> None:
+    from ase.io import write
+
+    frames = []
+    for image, energy in zip(neb.images, neb.energies, strict=True):
+        frame = _bare(image)
+        frame.info = {"key": key, "steps": steps, "climb": bool(neb.climb)}
+        frame.calc = SinglePointCalculator(frame, energy=float(energy))
+        frames.append(frame)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.stem}.{os.getpid()}.tmp.extxyz")
+    write(temporary, frames, format="extxyz")
+    os.replace(temporary, path)
+
+
+def _resume(path: Path, key: str) -> tuple[list[Atoms], int, bool] | None:
+    """The band on disk if it belongs to the same ends and settings, else None."""
+    from ase.io import read
+
+    if not path.exists():
+        return None
+    frames = read(path, index=":", format="extxyz")
+    if not frames or frames[0].info.get("key") != key:
+        return None
+    info = frames[0].info
+    ends = (0, len(frames) - 1)
+    for k, frame in enumerate(frames):
+        energy = frame.get_potential_energy()
+        frame.calc = None
+        if k in ends:
+            zero = np.zeros_like(frame.positions)
+            frame.calc = SinglePointCalculator(frame, energy=energy, forces=zero)
+    return frames, int(info["steps"]), bool(info["climb"])
