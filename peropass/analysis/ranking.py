@@ -7,17 +7,23 @@ with its reason and no rank.
 
 from __future__ import annotations
 
-import csv
-import io
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
 from peropass.analysis import pareto
+from peropass.analysis.ranking_rows import (
+    VERSUS_NATIVE,
+    Socket,
+    cheapest_channel,
+    make_row,
+    missing_rows,
+    refuse_duplicates,
+)
+from peropass.analysis.ranking_table import csv_text, write_csv
 from peropass.analysis.scoring import (
     AXES,
     INTERVAL_PERCENT,
@@ -33,8 +39,7 @@ from peropass.analysis.scoring import (
     ties,
     weight_intervals,
 )
-from peropass.analysis.uncertainty import ErrorModel, loadings, sigma
-from peropass.errors import InputError
+from peropass.analysis.uncertainty import ErrorModel, loadings
 from peropass.records import (
     Address,
     CandidateRecord,
@@ -42,61 +47,22 @@ from peropass.records import (
     Provenance,
     RankedRow,
     RankingRecord,
-    write_text,
 )
 
+__all__ = [
+    "SELF_TEST",
+    "VERSUS_NATIVE",
+    "cheapest_channel",
+    "csv_text",
+    "rank",
+    "self_tests",
+    "write_csv",
+]
+
 REVISION = 1
-VERSUS_NATIVE = "vs-native"
 SELF_TEST = "self-test"
 SELF_TEST_LIMIT_EV = 0.010
 MOST_TIES_LISTED = 25
-
-LEADING_COLUMNS = (
-    "rank",
-    "rank_low",
-    "rank_high",
-    "candidate",
-    "class",
-    "host",
-    "termination",
-    "site",
-    "status",
-    "binding_energy_eV",
-    "vs_native_eV",
-    "dispersion_share_eV",
-    "trap_verdict",
-    "n_traps",
-    "gap_eV",
-    "t",
-    "mu",
-    "tau",
-    "n_atoms",
-    "core_seconds",
-)
-# Column -> field of the row, for those whose names differ.
-_FIELD = {"class": "ligand_class", "distortion_max_shift_ang": "distortion"}
-FURTHER_COLUMNS = (
-    "role",
-    "binding_error_eV",
-    "vs_native_error_eV",
-    "exchange_eV",
-    "lability_eV",
-    "lability_error_eV",
-    "dispersion_cs_eV",
-    "ligand_levels",
-    "distortion_max_shift_ang",
-    "chain_length_ang",
-    "migration_barrier_eV",
-    "pareto_front",
-    "score",
-    "weights_rank_low",
-    "weights_rank_high",
-    "tied_with",
-    "flags",
-    "reason",
-)
-
-Socket = tuple[str, str, str]
 
 
 def rank(
@@ -135,9 +101,9 @@ def rank(
     """
     weights = check_weights(weights)
     notes: list[str] = []
-    rows = [_row(record, error_model) for record in candidates]
-    _refuse_duplicates(rows)
-    rows += _missing_rows(rows, expected)
+    rows = [make_row(record, error_model) for record in candidates]
+    refuse_duplicates(rows)
+    rows += missing_rows(rows, expected)
     sockets: dict[Socket, list[int]] = {}
     for index, row in enumerate(rows):
         sockets.setdefault((row.host, row.termination, row.site), []).append(index)
@@ -194,109 +160,6 @@ def self_tests(candidates: Sequence[CandidateRecord]) -> list[Check]:
             )
         )
     return checks
-
-
-# ---------------------------------------------------------------- rows
-
-
-def _row(record: CandidateRecord, model: ErrorModel) -> RankedRow:
-    """Everything of the row that needs no other candidate."""
-    binding = record.reaction("binding")
-    versus = record.reaction(VERSUS_NATIVE)
-    exchange = record.reaction("exchange")
-    dispersion = 0.0 if binding is None else binding.dispersion_eV or 0.0
-    native_dispersion = dispersion - (0.0 if versus is None else versus.dispersion_eV or 0.0)
-    lability = cheapest_channel(record)
-    traps, formability, distortion = record.traps, record.formability, record.distortion
-    return RankedRow(
-        rank=None,
-        rank_low=None,
-        rank_high=None,
-        candidate=record.address.candidate,
-        ligand_class=record.ligand_class,
-        host=record.address.host,
-        termination=record.address.termination,
-        site=record.address.site,
-        status=record.status,
-        binding_energy_eV=None if binding is None else binding.value_eV,
-        binding_error_eV=_error(binding, sigma(model, "binding", dispersion)),
-        vs_native_eV=None if versus is None else versus.value_eV,
-        vs_native_error_eV=_error(versus, sigma(model, "vs_native", dispersion, native_dispersion)),
-        exchange_eV=None if exchange is None else exchange.value_eV,
-        lability_eV=lability,
-        lability_error_eV=None if lability is None else sigma(model, "lability", dispersion),
-        dispersion_share_eV=None if binding is None else binding.dispersion_eV,
-        dispersion_cs_eV=None if binding is None else binding.dispersion_cs_eV,
-        trap_verdict=None if traps is None else traps.verdict,
-        n_traps=None if traps is None else traps.n_traps_after,
-        gap_eV=None if traps is None else traps.gap_eV,
-        ligand_levels=None if traps is None else traps.n_ligand_levels,
-        distortion=None if distortion is None else distortion.max_surface_shift_ang,
-        chain_length_ang=record.chain_length_ang,
-        migration_barrier_eV=record.migration_barrier_eV,
-        t=None if formability is None else formability.t,
-        mu=None if formability is None else formability.mu,
-        tau=None if formability is None else formability.tau,
-        n_atoms=record.n_atoms,
-        core_seconds=record.core_seconds,
-        role=record.role,
-        reason="; ".join([record.reason, *record.anomalies] if record.reason else record.anomalies),
-    )
-
-
-def cheapest_channel(record: CandidateRecord) -> float | None:
-    """Free energy of the cheapest desorption channel, eV; None if no channel has one."""
-    known = [
-        c.free_energy_eV
-        for c in record.channels
-        if c.status == "ok" and c.free_energy_eV is not None
-    ]
-    return min(known) if known else None
-
-
-def _error(reaction, value: float) -> float | None:
-    if reaction is None or reaction.value_eV is None:
-        return None
-    return value if reaction.error_eV is None else reaction.error_eV
-
-
-def _refuse_duplicates(rows: Sequence[RankedRow]) -> None:
-    seen = Counter((r.host, r.termination, r.site, r.candidate) for r in rows)
-    twice = ["/".join(key) for key, count in seen.items() if count > 1]
-    if twice:
-        raise InputError("candidate records", f"two of {twice[0]}", "one per candidate and socket")
-
-
-def _missing_rows(rows: Sequence[RankedRow], expected: Sequence[str]) -> list[RankedRow]:
-    have = {r.candidate for r in rows} | {
-        "/".join((r.host, r.termination, r.site, r.candidate)) for r in rows
-    }
-    missing = []
-    for name in dict.fromkeys(expected):
-        if name in have:
-            continue
-        *socket, candidate = name.split("/")
-        host, termination, site = socket if len(socket) == 3 else _only_socket(rows)
-        missing.append(
-            RankedRow(
-                rank=None,
-                rank_low=None,
-                rank_high=None,
-                candidate=candidate,
-                ligand_class="unknown",
-                host=host,
-                termination=termination,
-                site=site,
-                status="missing",
-                reason="no record: not computed yet, or its job never finished",
-            )
-        )
-    return missing
-
-
-def _only_socket(rows: Sequence[RankedRow]) -> Socket:
-    sockets = {(r.host, r.termination, r.site) for r in rows}
-    return next(iter(sockets)) if len(sockets) == 1 else ("none", "none", "none")
 
 
 def _common_address(candidates: Sequence[CandidateRecord]) -> Address:
@@ -539,32 +402,3 @@ def _method_notes(weights: Mapping[str, float], model: ErrorModel) -> list[str]:
 
 def _join(*texts: str | None) -> str:
     return "; ".join(text for text in texts if text)
-
-
-# ---------------------------------------------------------------- table
-
-
-def csv_text(ranking: RankingRecord) -> str:
-    """The ranking as CSV: the leading columns in their fixed order, then the further ones."""
-    stream = io.StringIO()
-    columns = (*LEADING_COLUMNS, *FURTHER_COLUMNS)
-    writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow(columns)
-    for row in ranking.rows:
-        writer.writerow([_cell(getattr(row, _FIELD.get(column, column))) for column in columns])
-    return stream.getvalue()
-
-
-def write_csv(ranking: RankingRecord, path: str | Path) -> Path:
-    """Write `csv_text` by rename."""
-    return write_text(path, csv_text(ranking))
-
-
-def _cell(value: object) -> object:
-    if value is None:
-        return ""
-    if isinstance(value, list):
-        return "; ".join(value)
-    if isinstance(value, float):
-        return f"{value:.6g}"
-    return value
