@@ -52,13 +52,26 @@ def _continued(text: str, following: list[str]) -> str:
     return text[:1].upper() + text[1:]
 
 
+UNIT_SUFFIXES = {
+    "_eV_per_electron": " eV per electron",
+    "_eV_per_ang": " eV/Angstrom",
+    "_eV": " eV",
+    "_ang": " Angstrom",
+}
+
+
 def settings_line(settings: dict) -> str:
-    """The protocol in one line, e.g. ``PBE | d3bj | 300 eV | ...``; nested blocks are flattened."""
-    parts = []
-    for key, value in _flat(settings):
-        if value not in ({}, [], None, ""):
-            parts.append(f"{key.replace('_', ' ')} {_plain(value)}")
+    """The protocol in one line, e.g. ``xc PBE, ecut 300 eV``; nested blocks are flattened."""
+    parts = [
+        _setting(key, value) for key, value in _flat(settings) if value not in ({}, [], None, "")
+    ]
     return " \u00b7 ".join(parts)
+
+
+def _setting(key: str, value: object) -> str:
+    unit = next((text for suffix, text in UNIT_SUFFIXES.items() if key.endswith(suffix)), "")
+    suffix = next((s for s in UNIT_SUFFIXES if key.endswith(s)), "")
+    return f"{key.removesuffix(suffix).replace('_', ' ')} {_plain(value)}{unit}"
 
 
 def _flat(settings: dict) -> list[tuple[str, object]]:

@@ -7,9 +7,10 @@ import gzip
 import json
 import math
 
-from peropass.records import CalculationRecord, LevelsRecord, RankingRecord
+from peropass.records import CalculationRecord, RankingRecord
 from peropass.report.collect import Calculation, Evidence, row_key
 from peropass.report.extxyz import viewer_structure
+from peropass.report.level_diagram import diagram_panels
 
 SIGNIFICANT_DIGITS = 6
 GZIP_LEVEL = 6
@@ -91,15 +92,8 @@ def table(evidence: list[Evidence], ranking: RankingRecord | None) -> dict:
     }
 
 
-def card(one: Evidence, diagram: str = "") -> dict:
-    """Everything the card of one candidate shows.
-
-    Parameters
-    ----------
-    one : Evidence
-    diagram : str
-        SVG of the aligned level diagram; empty where there is none.
-    """
+def card(one: Evidence) -> dict:
+    """Everything the card of one candidate shows."""
     host, termination, site, candidate = row_key(one.row)
     best = one.best
     data: dict = {
@@ -108,7 +102,7 @@ def card(one: Evidence, diagram: str = "") -> dict:
         "file": one.file,
         "calculations": [_calculation(c) for c in one.calculations],
         "structures": _structures(one, best),
-        "diagram": diagram,
+        "diagram": _diagram(one),
     }
     if one.candidate is not None:
         data["candidate"] = one.candidate.model_dump(exclude={"schema_version", "kind", "toy"})
@@ -145,8 +139,13 @@ def _structures(one: Evidence, best: Calculation | None) -> list[dict]:
     return shown
 
 
-def levels_used(
-    one: Evidence,
-) -> tuple[LevelsRecord | None, LevelsRecord | None, LevelsRecord | None]:
-    """Levels of the pristine slab, the bare socket and the loaded slab."""
-    return one.pristine_levels, one.socket_levels, one.levels
+def _diagram(one: Evidence) -> list[dict]:
+    """Panels of the aligned level diagram; empty where levels of one of the three slabs are missing."""
+    traps = one.candidate.traps if one.candidate is not None else None
+    slabs = (one.pristine_levels, one.socket_levels, one.levels)
+    if traps is None or any(slab is None for slab in slabs):
+        return []
+    needed = [traps.levels] + (["scalar"] if traps.gap_scalar_pristine_eV is not None else [])
+    if any(getattr(slab, kind) is None for slab in slabs for kind in needed):
+        return []
+    return [panel.as_data() for panel in diagram_panels(*slabs, traps)]

@@ -17,11 +17,14 @@ from ase.constraints import FixAtoms
 from ase.io import write
 
 from peropass import records as r
+from peropass.analysis.ranking import rank
+from peropass.analysis.uncertainty import ErrorModel, ErrorTerm
 from peropass.ids import structure_hash
 
 CAMPAIGN = "synthetic"
 PROTOCOL = "smoke"
 SETTINGS_HASH = "synthetic0001"
+LEVELS_UP_TO = 60  # rows with level records
 SETTINGS = {
     "engine": "gpaw",
     "xc": "PBE",
@@ -78,15 +81,7 @@ LIGANDS = [
     ("znx2", "zinc bromide", "Z-type", "[Zn+2].[Br-].[Br-]", "[Zn+2].[Br-].[Br-]", None),
     ("kx", "potassium bromide", "halide-donor", "[K+].[Br-]", "[K+].[Br-]", None),
 ]
-VERDICTS = ["healed", "partly", "unchanged", "no-trap-to-heal", "worse", "undecided"]
-TRAP_SCALE = {
-    "healed": 1.0,
-    "no-trap-to-heal": 1.0,
-    "partly": 0.5,
-    "unchanged": 0.25,
-    "undecided": 0.25,
-    "worse": 0.0,
-}
+VERDICTS = ["healed", "partly", "unchanged", "no-trap-to-heal", "worse"]
 WEIGHTS = {"vs_native_eV": 1.0, "lability_eV": 1.0, "trap_verdict": 1.0, "distortion": 0.5}
 
 
@@ -262,14 +257,14 @@ def _traps(rng: random.Random, verdict: str) -> r.TrapReport:
         reason="one trap before, none after" if verdict == "healed" else "",
         spin_orbit=True,
         thresholds={"shallow_eV": 0.1, "participation_max": 0.5},
-        alignment_eV=0.12,
+        alignment_eV=0.0,
         alignment_spread_eV=0.02,
         vacuum_alignment_eV=0.13,
         gap_pristine_eV=gap,
         gap_eV=gap - rng.uniform(0, 0.1),
         gap_scalar_eV=gap + 1.0,
         ionisation_energy_eV=5.4,
-        states_before=_states(rng, 2, gap),
+        states_before=_states(random.Random(2), 2, gap),
         states_after=after,
         n_traps_before=1,
         n_traps_after=len(after),
@@ -301,7 +296,7 @@ def _reactions(name: str, binding: float, versus: float) -> list[r.ReactionEnerg
             terms=_terms(binding, name),
         ),
         r.ReactionEnergy(
-            name="vs_native",
+            name="vs-native",
             equation=f"slab(V-CsX)MABr + {name}(g) -> slab(V-CsX){name} + MABr(g)",
             value_eV=versus,
             error_eV=0.03,
@@ -316,6 +311,54 @@ def _reactions(name: str, binding: float, versus: float) -> list[r.ReactionEnerg
             reason="no record of CsBr(bulk)",
         ),
     ]
+
+
+def _self_test() -> r.ReactionEnergy:
+    return r.ReactionEnergy(
+        name="self-test",
+        equation="slab(V-CsX)CsBr -> slab(pristine)",
+        value_eV=0.004,
+        error_eV=0.0,
+        terms=[],
+    )
+
+
+def _levels(
+    atoms: Atoms, address: r.Address, folder: Path, gap: float, states: list[r.GapState]
+) -> r.LevelsRecord:
+    """Six band levels on each side of `gap` and `states` in between, the valence edge at -5 eV."""
+    band = [-5.0 - 0.12 * k for k in range(5, -1, -1)] + [-5.0 + gap + 0.12 * k for k in range(6)]
+    levels = sorted(
+        [(e, float(e <= -5)) for e in band]
+        + [(s.energy_above_vbm_eV - 5, s.filling) for s in states]
+    )
+    found = r.LevelSet(
+        spin_orbit=True,
+        first_index=90,
+        n_occupied=105,
+        energies_eV=[e for e, _ in levels],
+        filling=[f for _, f in levels],
+        spin=[0] * len(levels),
+        kpoint=[0] * len(levels),
+        weights=[],
+    )
+    n = len(atoms)
+    return r.LevelsRecord(
+        status="ok",
+        address=address,
+        provenance=_provenance("snakemake --forcerun levels"),
+        settings_hash=SETTINGS_HASH,
+        settings=SETTINGS,
+        structure=_reference(folder, "relax.final.extxyz", atoms, save=False),
+        kpts=(1, 1, 1),
+        cell_ang=atoms.cell.array.tolist(),
+        n_electrons=210,
+        atomic_potentials_eV=[0.0] * n,
+        fixed=[],
+        fragment=[0] * n,
+        layer=[1] * n,
+        soc=found,
+    )
 
 
 def _channels(lability: float) -> list[r.Channel]:
@@ -356,7 +399,8 @@ def _candidate(address, spec, verdict, numbers, pose_file, relax_file, label) ->
         best_pose="p00",
         poses_file=pose_file,
         relax_files=[relax_file],
-        reactions=_reactions(name, binding, versus),
+        reactions=_reactions(name, binding, versus)
+        + ([_self_test()] if role == "self-test" else []),
         decomposition=r.Decomposition(
             interaction_eV=binding - 0.4,
             slab_deformation_eV=0.3,
@@ -370,7 +414,7 @@ def _candidate(address, spec, verdict, numbers, pose_file, relax_file, label) ->
             pb_x_pb_angle_deg=171.2,
             bond_length_distortion=distortion,
             angle_variance_deg2=12.0,
-            max_surface_shift_ang=0.42,
+            max_surface_shift_ang=100 * distortion,
         ),
         chain_length_ang=4.2,
         footprint_ang2=36.0,
@@ -434,12 +478,17 @@ REASONS = {
 
 
 def make_campaign(
-    folder: Path, n: int = 12, seed: int = 1, hostile: bool = True, structures: bool = True
+    folder: Path,
+    n: int = 12,
+    seed: int = 1,
+    hostile: bool = True,
+    structures: bool = True,
+    samples: int = 200,
 ) -> Path:
     """Write a synthetic campaign of `n` rows to `folder` and return it."""
     rng = random.Random(seed)
     folder = Path(folder)
-    rows = []
+    candidates, expected = [], []
     for k, status in enumerate(_statuses(n)):
         spec = LIGANDS[k % len(LIGANDS)]
         name = spec[0] if k < len(LIGANDS) else f"{spec[0]}-{k}"
@@ -457,39 +506,7 @@ def make_campaign(
         verdict = rng.choice(VERDICTS)
         binding, versus, lability = rng.gauss(-1.6, 0.5), rng.gauss(-0.1, 0.4), rng.gauss(0.9, 0.3)
         distortion = abs(rng.gauss(0.004, 0.002))
-        row = {
-            "candidate": name,
-            "ligand_class": spec[2],
-            "host": address.host,
-            "termination": address.termination,
-            "site": address.site,
-            "status": status,
-            "role": {"ma-br": "native", "csbr": "self-test"}.get(name, "candidate"),
-            "reason": REASONS.get(status, ""),
-        }
-        if status == "ok":
-            row |= {
-                "binding_energy_eV": binding,
-                "binding_error_eV": 0.05,
-                "vs_native_eV": versus,
-                "vs_native_error_eV": 0.03,
-                "lability_eV": lability,
-                "lability_error_eV": 0.1,
-                "dispersion_share_eV": -0.61,
-                "dispersion_cs_eV": -0.33,
-                "trap_verdict": verdict,
-                "n_traps": 0 if verdict == "healed" else 1,
-                "gap_eV": 1.85,
-                "ligand_levels": 0,
-                "distortion": distortion,
-                "chain_length_ang": 4.0 + k % 5,
-                "t": 0.815,
-                "mu": 0.607,
-                "tau": 4.10,
-                "n_atoms": 26,
-                "core_seconds": 820.0,
-            }
-        rows.append(row)
+        expected.append("/".join((address.host, address.termination, address.site, name)))
         if status != "missing":
             base = folder / PROTOCOL / address.host / address.termination / address.site / name
             pose_address = address.model_copy(update={"pose": "p00"})
@@ -508,21 +525,33 @@ def make_campaign(
                         "channels": [],
                     }
                 )
+            if n <= LEVELS_UP_TO and candidate.traps is not None:
+                levels = _levels(
+                    slab(spec[5], k + 1, 0.03),
+                    pose_address,
+                    base / "p00",
+                    1.9,
+                    candidate.traps.states_after,
+                )
+                r.write_record(levels, base / "p00" / "levels.record.json")
+                candidate = candidate.model_copy(update={"levels_file": "p00/levels.record.json"})
+            candidates.append(candidate)
             r.write_record(candidate, base / "candidate.record.json")
             r.write_record(_poses(address), base / "poses.record.json")
             r.write_record(
                 _calculation(base / "p00", pose_address, spec[5], k, structures),
                 base / "p00" / "relax.record.json",
             )
-    _write_clean(folder, structures)
+    _write_clean(folder, structures, n <= LEVELS_UP_TO)
     r.write_record(_bulk(), folder / PROTOCOL / "CsPbBr3-cubic" / "bulk" / "eos.record.json")
-    r.write_record(_ranking(rows), folder / "ranking.json")
+    r.write_record(_ranking(candidates, expected, samples), folder / "ranking.json")
     return folder
 
 
-def _write_clean(folder: Path, structures: bool) -> None:
-    for site in ("V-CsX", "V-X"):
-        base = folder / PROTOCOL / "CsPbBr3-cubic" / "001-CsX" / site / "none" / "none"
+def _write_clean(folder: Path, structures: bool, levels: bool) -> None:
+    top = folder / PROTOCOL / "CsPbBr3-cubic" / "001-CsX"
+    for site in ("V-CsX", "V-X", "pristine"):
+        base = top / site / "none" / "none"
         address = r.Address(
             campaign=CAMPAIGN,
             protocol=PROTOCOL,
@@ -531,6 +560,12 @@ def _write_clean(folder: Path, structures: bool) -> None:
             site=site,
         )
         r.write_record(_calculation(base, address, None, 1, structures), base / "relax.record.json")
+        if levels:
+            states = [] if site == "pristine" else _states(random.Random(2), 2, 1.9)
+            r.write_record(
+                _levels(slab(None, 2, 0.03), address, base, 1.9, states),
+                base / "levels.record.json",
+            )
 
 
 def _bulk() -> r.EosRecord:
@@ -551,72 +586,32 @@ def _bulk() -> r.EosRecord:
     )
 
 
-def _ranking(rows: list[dict]) -> r.RankingRecord:
-    """Fronts and scores in the simplest way that is consistent: one front per tenth of the score."""
-    usable = [row for row in rows if row["status"] == "ok" and row["role"] != "self-test"]
-    lower = {"vs_native_eV": True, "lability_eV": False, "distortion": True}
-    for axis, flip in lower.items():
-        values = [row[axis] for row in usable]
-        low, span = min(values), (max(values) - min(values)) or 1.0
-        for row in usable:
-            x = (row[axis] - low) / span
-            row.setdefault("scaled", {})[axis] = 1 - x if flip else x
-    for row in usable:
-        row["scaled"]["trap_verdict"] = TRAP_SCALE[row["trap_verdict"]]
-        row["score"] = sum(WEIGHTS[a] * row["scaled"][a] for a in WEIGHTS) / sum(WEIGHTS.values())
-        row["pareto_front"] = 1 + int(10 * (1 - row["score"]))
-    fronts = sorted({row["pareto_front"] for row in usable})
-    for row in usable:
-        row["pareto_front"] = fronts.index(row["pareto_front"]) + 1
-    usable.sort(key=lambda row: (row["pareto_front"], -row["score"]))
-    for k, row in enumerate(usable, start=1):
-        row |= {
-            "rank": k,
-            "rank_low": max(1, k - k % 3),
-            "rank_high": min(len(usable), k + (k + 1) % 3),
-        }
-    for row in usable:
-        row["tied_with"] = [
-            o["candidate"]
-            for o in usable
-            if o is not row
-            and abs(o["score"] - row["score"]) < 0.02
-            and o["pareto_front"] == row["pareto_front"]
-        ][:4]
-    counts: dict[str, int] = {}
-    for row in rows:
-        counts[row["status"]] = counts.get(row["status"], 0) + 1
-    full = [
-        r.RankedRow(**{"rank": None, "rank_low": None, "rank_high": None, **row}) for row in rows
-    ]
-    full.sort(key=lambda row: (row.rank is None, row.rank or 0))
-    return r.RankingRecord(
-        status="ok",
-        address=r.Address(campaign=CAMPAIGN, protocol=PROTOCOL),
-        provenance=_provenance("snakemake --forcerun ranking"),
-        weights=WEIGHTS,
-        axes={
-            "vs_native_eV": "lower",
-            "lability_eV": "higher",
-            "trap_verdict": "higher",
-            "distortion": "lower",
+def _ranking(
+    candidates: list[r.CandidateRecord], expected: list[str], samples: int
+) -> r.RankingRecord:
+    """The campaign's own ranking, over synthetic candidates."""
+    address = r.Address(campaign=CAMPAIGN, protocol=PROTOCOL)
+    model = ErrorModel(
+        protocol=PROTOCOL,
+        terms={
+            "synthetic": ErrorTerm(origin="assumed", because="synthetic", sigma_eV=0.04),
+            "synthetic_lability": ErrorTerm(
+                origin="assumed", because="synthetic", sigma_eV=0.08, enters="lability"
+            ),
         },
-        seed=7,
-        samples=2000,
-        error_model={"synthetic": True},
-        expected=len(rows),
-        counts=counts,
-        rows=full,
-        self_tests=[
-            r.Check(
-                name="CsBr restores the pristine slab",
-                value=0.004,
-                unit="eV",
-                limit="|x| <= 0.010",
-                passed=True,
-            )
-        ],
-        notes=["All records of this campaign are synthetic."],
+    )
+    made = rank(
+        candidates,
+        WEIGHTS,
+        model,
+        7,
+        samples,
+        expected,
+        address,
+        _provenance("snakemake --forcerun ranking"),
+    )
+    return made.model_copy(
+        update={"notes": [*made.notes, "All records of this campaign are synthetic."]}
     )
 
 

@@ -123,19 +123,19 @@ const Card = {
   },
 
   traps(t, diagram) {
-    const picture = diagram ? h("div", { class: "scroll-x" }, new DOMParser().parseFromString(diagram, "image/svg+xml").documentElement) : levelDiagram(t);
+    const picture = h("div", { class: "scroll-x", tabindex: 0, role: "region", "aria-label": "Level diagram" }, levelDiagram(t, diagram));
     const rows = (states, where) => states.map((q) => [where, [num(q.energy_above_vbm_eV, 2), "n"], [`${num(q.depth_eV, 2)} from ${q.nearest_edge}`, "n"], [num(q.filling, 2), "n"], [num(q.participation_ratio, 2), "n"], q.label, q.character, q.rule]);
     const all = [...rows(t.states_before, "bare socket"), ...rows(t.states_after, "with ligand")];
     return [h("p", null, "Verdict: ", h("b", null, `${VERDICTS[t.verdict] || ""} ${t.verdict}`), t.reason ? `. ${t.reason}` : "", `. Traps ${t.n_traps_before} before, ${t.n_traps_after} after; ${t.spin_orbit ? "with" : "without"} spin-orbit coupling.`),
-      (t.flags || []).map((f) => h("p", { class: "notice" }, f)), picture,
+      (t.flags || []).map((f) => h("p", { class: "notice" }, f)), h("div", { class: "levels" }, picture,
       facts([["gap", `${num(t.gap_eV)} eV, pristine ${num(t.gap_pristine_eV)} eV${t.gap_scalar_eV === null ? "" : `, without spin-orbit ${num(t.gap_scalar_eV)} eV`}`], ["alignment", `${num(t.alignment_eV, 3)} eV, spread ${num(t.alignment_spread_eV, 3)} eV${t.vacuum_alignment_eV === null ? "" : `, by vacuum level ${num(t.vacuum_alignment_eV, 3)} eV`}`],
-        ["ionisation energy", t.ionisation_energy_eV === null ? null : `${num(t.ionisation_energy_eV)} eV`], ["thresholds", Object.entries(t.thresholds).map(([n, v]) => `${n.replaceAll("_", " ")} ${v}`).join(", ")]]),
+        ["ionisation energy", t.ionisation_energy_eV === null ? null : `${num(t.ionisation_energy_eV)} eV`], ["thresholds", Object.entries(t.thresholds).map(([n, v]) => `${n.replaceAll("_", " ")} ${v}`).join(", ")]])),
       all.length ? h("details", null, h("summary", null, `${all.length} states between the edges, with the rule that named each`), grid("States between the edges", ["slab", ["above VBM / eV", "n"], ["depth / eV", "n"], ["filling", "n"], ["N_eff", "n"], "class", "character", "rule"], all)) : null];
   },
 
   shape(k) {
-    const d = k.distortion || {}, f = k.formability || {}, names = { pb_x_pb_angle_deg: ["Pb\u2013X\u2013Pb angle", "\u00b0", 1], bond_length_distortion: ["bond length distortion \u0394", "", 5], angle_variance_deg2: ["octahedral angle variance", "deg\u00b2", 1], max_surface_shift_ang: ["largest surface shift", "\u00c5", 2] };
-    const shown = Object.entries(d).filter(([, v]) => v !== null && typeof v !== "object").map(([n, v]) => names[n] ? [names[n][0], `${num(v, names[n][2])} ${names[n][1]}`] : [n.replace(/_(ang|deg|deg2)$/, "").replaceAll("_", " "), num(v, 4)]);
+    const d = k.distortion || {}, f = k.formability || {}, names = { pb_x_pb_angle_deg: ["Pb\u2013X\u2013Pb angle", "\u00b0", 1], bond_length_distortion: ["bond length distortion \u0394", "", 5], angle_variance_deg2: ["octahedral angle variance", "deg\u00b2", 1], max_surface_shift_ang: ["largest surface shift", "\u00c5", 2], quadratic_elongation: ["quadratic elongation", "", 4], tilt_deg: ["octahedral tilt", "\u00b0", 1], n_octahedra: ["complete octahedra", "", 0], n_broken: ["B atoms that lost an X neighbour", "", 0] };
+    const shown = Object.entries(d).filter(([, v]) => v !== null && typeof v !== "object").map(([n, v]) => names[n] ? [names[n][0], `${num(v, names[n][2])} ${names[n][1]}${d.clean && n in d.clean ? ` (clean slab ${num(d.clean[n], names[n][2])})` : ""}`] : [n.replace(/_(ang|deg|deg2)$/, "").replaceAll("_", " "), num(v, 4)]);
     return [facts([...shown, ["formability of", f.composition], ["t", f.t == null ? null : num(f.t, 3)], ["\u03bc", f.mu == null ? null : num(f.mu, 3)], ["\u03c4", f.tau == null ? null : num(f.tau, 2)]]), (f.notes || []).map((n) => h("p", { class: "quiet" }, n))];
   },
 
@@ -148,6 +148,7 @@ const Card = {
     const force = c.history.map((q) => q[1]), final = c.history.length ? c.history[c.history.length - 1][0] : 0, limit = (c.checks.find((q) => /force/i.test(q.name)) || {}).limit, allowed = limit ? parseFloat(limit.replace(/[^0-9.]/g, "")) : null;
     return [h("p", null, h("b", null, c.address.pose === "none" ? c.kind : `pose ${c.address.pose}`), `: ${STATUSES[c.status] || c.status}${c.reason ? `, ${c.reason}` : ""}; ${c.ionic_steps} ionic steps, ${c.scf_iterations} SCF iterations, ${num(c.provenance.core_s, 0)} core-seconds, k-points ${c.kpts.join(" \u00d7 ")}`),
       c.history.length > 1 ? h("div", { class: "scroll-x", style: "display:flex;gap:1rem;flex-wrap:wrap" }, linePlot({ title: "energy above last", unit: "eV", values: c.history.map((q) => q[0] - final) }), linePlot({ title: "largest force", unit: "eV/\u00c5", values: force, log: true, limit: Number.isFinite(allowed) ? allowed : null }), linePlot({ title: "SCF iterations", unit: "", values: c.history.map((q) => q[2]), bars: true })) : null,
+      c.competitors && Object.keys(c.competitors).length > 1 ? h("p", null, "Variants relaxed: ", Object.entries(c.competitors).map(([n, v]) => `${n} ${num(v, 3)} eV`).join("; ")) : null,
       h("p", null, "Remedies: ", c.remedies.length ? c.remedies.join("; ") : "none needed"),
       c.checks.length ? grid("Checks", ["check", ["found", "n"], "unit", "allowed", "verdict"], c.checks.map((q) => Object.assign([q.name, [num(q.value, 4), "n"], q.unit, q.limit, q.passed ? "\u2713 passed" : "\u2715 FAILED"], { className: q.passed ? "" : "fail" }))) : null];
   },

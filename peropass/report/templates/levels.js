@@ -1,20 +1,46 @@
-// Level diagram from the trap report alone: bare socket and loaded slab inside the window of the pristine slab.
-const LEVEL_HUES = { "host-like": "var(--grey)", "surface-resonance": "var(--sky)", "shallow": "var(--orange)", "localised-trap": "var(--vermilion)", "ligand-level": "var(--purple)" };
-function levelDiagram(traps) {
-  const gap = traps.gap_pristine_eV, W = 560, H = 300, T = 14, B = 40, pad = .35;
-  const y = (e) => T + (H - T - B) * (gap + pad - e) / (gap + 2 * pad), columns = [["pristine", []], ["bare socket", traps.states_before], ["with ligand", traps.states_after]];
-  const x = (k) => 70 + k * 165, width = 130, marks = ticks(-pad, gap + pad, 6);
-  const level = (state, k) => {
-    const half = width / 2 * (.25 + .75 * Math.min(1, state.participation_ratio)), mid = x(k) + width / 2, hue = LEVEL_HUES[state.label];
-    const text = `${num(state.energy_above_vbm_eV)} eV: ${state.label}, ${state.filling > .75 ? "filled" : state.filling < .25 ? "empty" : "half filled"}, ${state.character}`;
-    return s("g", null, s("title", null, text), s("line", { x1: mid - half, x2: mid + half, y1: y(state.energy_above_vbm_eV), y2: y(state.energy_above_vbm_eV), stroke: hue, "stroke-width": 3 }),
-      s("circle", { cx: mid, cy: y(state.energy_above_vbm_eV), r: 4, fill: state.filling > .5 ? hue : "var(--paper)", stroke: hue, "stroke-width": 1.5 }));
+// Aligned level diagram: pristine slab, bare socket and loaded slab on the energy axis of the pristine slab.
+// Colours, dashes and letters are those of the paper figure, so that both read alike and also in grey.
+const LEVEL_STYLES = {
+  "band": ["var(--quiet)", "", .8, ""], "host-like": ["var(--ink)", "", 1.4, "h"], "surface-resonance": ["var(--blue)", "7 2", 1.8, "r"],
+  "shallow": ["var(--sky)", "4 2", 2, "s"], "localised-trap": ["var(--vermilion)", "", 3.2, "T"], "ligand-level": ["var(--green)", "6 2 1 2", 3.2, "L"],
+};
+const LEVEL_WORDS = { "host-like": "host-like", "surface-resonance": "surface resonance", "shallow": "shallow", "localised-trap": "localised trap", "ligand-level": "ligand level" };
+const PANEL_TITLES = { scalar: "without spin-orbit coupling", soc: "with spin-orbit coupling", hse_soc: "HSE06 with spin-orbit coupling" };
+const COLUMN_TITLES = { pristine: "pristine", defect: "bare socket", passivated: "with ligand" };
+
+// Without level records only the states that the trap report lists inside the gap are known.
+function panelsOf(traps, diagram) {
+  if (diagram && diagram.length) return diagram;
+  const levels = (states) => states.map((q) => ({ energy_eV: q.energy_above_vbm_eV, filling: q.filling, label: q.label, character: q.character }));
+  return [{ kind: traps.levels || "soc", gap_eV: traps.gap_pristine_eV, columns: [{ name: "pristine", levels: [] }, { name: "defect", levels: levels(traps.states_before) }, { name: "passivated", levels: levels(traps.states_after) }] }];
+}
+
+function levelDiagram(traps, diagram) {
+  const panels = panelsOf(traps, diagram), H = 330, T = 34, B = 26, L = 44, W = 96, pad = diagram && diagram.length ? .8 : .35;
+  const high = Math.max(...panels.map((q) => q.gap_eV)) + pad, y = (e) => T + (H - T - B) * (high - e) / (high + pad), marks = ticks(-pad, high, 7);
+  const one = (panel) => {
+    const width = L + panel.columns.length * W + 14;
+    const inside = panel.columns.map((q) => q.levels.filter((v) => v.label !== "band"));
+    const label = `Levels ${PANEL_TITLES[panel.kind] || panel.kind}, gap of the pristine slab ${num(panel.gap_eV)} eV; ` + panel.columns.map((q, k) => `${COLUMN_TITLES[q.name] || q.name}: ${inside[k].length ? inside[k].map((v) => `${LEVEL_WORDS[v.label]} at ${num(v.energy_eV)}`).join(", ") : "none inside"}`).join("; ");
+    return s("svg", { viewBox: `0 0 ${width} ${H}`, width, height: H, role: "img", "aria-label": label },
+      s("text", { x: L, y: 12, "font-weight": 600 }, PANEL_TITLES[panel.kind] || panel.kind), s("text", { class: "quiet", x: L, y: 26 }, `pristine gap ${num(panel.gap_eV)} eV`),
+      s("rect", { x: L, width: width - L, y: T, height: y(panel.gap_eV) - T, fill: "var(--grey)", opacity: .22 }), s("rect", { x: L, width: width - L, y: y(0), height: H - B - y(0), fill: "var(--grey)", opacity: .22 }),
+      marks.map((t) => s("text", { class: "tick", x: L - 6, y: y(t) + 4, "text-anchor": "end" }, tickText(t, marks))), s("path", { class: "axis", d: `M${L} ${T}V${H - B}` }),
+      panel.columns.map((column, k) => [column.levels.map((v) => level(v, L + 8 + k * W, W - 14, y(v.energy_eV))), letters(inside[k], L + 8 + k * W + W - 12, y),
+        s("text", { x: L + 8 + k * W + (W - 14) / 2, y: H - 8, "text-anchor": "middle" }, COLUMN_TITLES[column.name] || column.name)]));
   };
-  const used = [...new Set([...traps.states_before, ...traps.states_after].map((q) => q.label))];
-  return [s("svg", { viewBox: `0 0 ${W} ${H}`, width: W, height: H, style: "max-width:100%", role: "img", "aria-label": `Levels between the edges of the pristine slab, gap ${num(gap)} eV: ${traps.states_before.length} on the bare socket, ${traps.states_after.length} with the ligand` },
-    marks.map((t) => [s("line", { class: "grid", x1: 56, x2: W - 10, y1: y(t), y2: y(t) }), s("text", { class: "tick", x: 50, y: y(t) + 4, "text-anchor": "end" }, tickText(t, marks))]),
-    columns.map(([name, states], k) => [s("rect", { x: x(k), y: T, width, height: y(gap) - T, fill: "var(--blue)", opacity: .18 }), s("rect", { x: x(k), y: y(0), width, height: H - B - y(0), fill: "var(--blue)", opacity: .35 }),
-      s("path", { d: `M${x(k)} ${y(gap)}h${width}M${x(k)} ${y(0)}h${width}`, stroke: "var(--blue)" }), states.map((q) => level(q, k)), s("text", { x: x(k) + width / 2, y: H - B + 16, "text-anchor": "middle", "font-weight": 600 }, name)]),
-    s("text", { class: "quiet", x: 56, y: H - 6 }, "eV above the valence band edge of the pristine slab; line width grows with delocalisation; filled dot: occupied")),
-  used.length ? h("div", { class: "legend" }, used.map((name) => h("span", null, s("svg", { width: 16, height: 8, "aria-hidden": "true" }, s("rect", { y: 2, width: 16, height: 4, fill: LEVEL_HUES[name] })), name))) : null];
+  const used = [...new Set(panels.flatMap((p) => p.columns.flatMap((q) => q.levels.map((v) => v.label))))].filter((name) => name in LEVEL_WORDS);
+  return [h("div", { style: "display:flex;flex-wrap:wrap;gap:.5rem 2rem" }, panels.map(one)),
+    h("div", { class: "legend" }, "eV above the valence edge of the pristine slab", used.map((name) => h("span", null, s("svg", { width: 22, height: 8, "aria-hidden": "true" }, stroke(name, 0, 22, 4)), LEVEL_STYLES[name][3] + " ", LEVEL_WORDS[name])), used.length ? "dot: filled or empty" : "")];
+}
+const stroke = (name, x, width, y) => { const [hue, dash, thick] = LEVEL_STYLES[name]; return s("line", { x1: x, x2: x + width, y1: y, y2: y, stroke: hue, "stroke-width": thick, "stroke-dasharray": dash || null }); };
+function level(v, x, width, y) {
+  if (v.label === "band") return stroke("band", x, width, y);
+  const text = `${num(v.energy_eV)} eV, ${LEVEL_WORDS[v.label]}, filling ${num(v.filling)}${v.character ? `: ${v.character}` : ""}`, hue = LEVEL_STYLES[v.label][0];
+  return s("g", null, s("title", null, text), stroke(v.label, x, width, y), s("circle", { cx: x + width / 2, cy: y, r: 3.4, stroke: hue, "stroke-width": 1.5, fill: v.filling > .8 ? hue : v.filling < .2 ? "var(--paper)" : "var(--yellow)" }));
+}
+// Letters beside the levels, moved apart where levels crowd.
+function letters(levels, x, y) {
+  let last = Infinity;
+  return levels.slice().sort((a, b) => a.energy_eV - b.energy_eV).map((v) => { last = Math.min(y(v.energy_eV) + 4, last - 11); return s("text", { x, y: last }, LEVEL_STYLES[v.label][3]); });
 }

@@ -57,6 +57,7 @@ function ladder(channels) {
       s("text", { x: Math.max(x(c.free_energy_eV), x(c.electronic_eV ?? c.free_energy_eV)) + 6, y: k * H + 20 }, num(c.free_energy_eV)),
     ]),
     s("line", { x1: x(0), x2: x(0), y1: 2, y2: height - 30, stroke: "var(--ink)" }),
-    s("text", { class: "quiet", x: L, y: height - 3 }, "eV: bar free energy, red tick electronic energy; top bar is the lability")),
+    s("text", { class: "quiet", x: W - R, y: height - 3, "text-anchor": "end" }, "eV")),
+  h("p", { class: "quiet" }, "Bar: free energy; tick: electronic energy. The cheapest channel, on top, is the lability."),
   rest.length ? h("ul", null, rest.map((c) => h("li", null, `${c.name}: ${c.status}`, c.reason ? `, ${c.reason}` : ""))) : null];
 }

@@ -7,11 +7,11 @@ const COLUMNS = [
   { id: "ligand_class", title: "Class", kind: "text" },
   { id: "host", title: "Host", kind: "text", several: true },
   { id: "termination", title: "Termination", kind: "text", several: true },
-  { id: "site", title: "Site", kind: "text" },
+  { id: "site", title: "Site", kind: "text", several: true },
   { id: "status", title: "Status", kind: "status" },
   { id: "vs_native_eV", title: "vs native", sub: "eV", kind: "energy", error: "vs_native_error_eV", good: -1, tip: "binding against the native ligand on the same socket" },
   { id: "binding_energy_eV", title: "Binding", sub: "eV", kind: "energy", error: "binding_error_eV", good: -1 },
-  { id: "lability_eV", title: "Lability", sub: "eV, cheapest way off", kind: "energy", error: "lability_error_eV", good: 1, tip: "free energy of the cheapest desorption channel" },
+  { id: "lability_eV", title: "Lability", sub: "eV", kind: "energy", error: "lability_error_eV", good: 1, tip: "free energy of the cheapest desorption channel" },
   { id: "trap_verdict", title: "Trap", sub: "verdict", kind: "verdict" },
   { id: "gap_eV", title: "Gap", sub: "eV", kind: "number", digits: 2 },
   { id: "distortion", title: "Shift", sub: "\u00c5, surface", kind: "number", digits: 2, tip: "largest shift of a surface atom against the clean slab" },
@@ -85,7 +85,7 @@ const Table = {
       scope: "col", class: ["energy", "number"].includes(column.kind) ? "n" : null,
       "aria-sort": this.sort.id === column.id ? (this.sort.down ? "descending" : "ascending") : "none",
     }, h("button", { type: "button", title: column.tip || null, "data-sort": column.id, onclick: () => this.sortBy(column.id) },
-      column.title, column.sub ? h("small", null, column.sub) : ""))));
+      h("b", null, column.title), column.sub ? h("small", null, column.sub) : ""))));
     $("table").tHead.replaceChildren(row);
   },
 
@@ -158,6 +158,8 @@ const Table = {
     if (!node) this.rowNodes.set(i, node = this.makeRow(i));
     node.setAttribute("aria-rowindex", position + 2);
     node.classList.toggle("picked", this.state.picked === i);
+    const above = this.order[position - 1];
+    node.classList.toggle("socket", this.sort.id === "rank" && above !== undefined && this.state.socketOf[above] !== this.state.socketOf[i]);
     const cell = node.querySelector(".rank");
     const tied = this.sort.id === "rank" && !this.state.moved;
     cell.classList.toggle("tie-up", tied && this.areTied(i, this.order[position - 1]));
@@ -188,8 +190,8 @@ const Table = {
     const c = this.state.data.columns, value = c[column.id][i];
     switch (column.kind) {
       case "rank": return h("td", { class: "rank" }, this.rankCell(i));
-      case "name": return h("th", { scope: "row" }, h("button", { type: "button", title: value, onclick: () => this.state.open(i) }, value),
-        c.role[i] !== "candidate" ? h("span", { class: "tag" }, " ", c.role[i]) : "");
+      case "name": return h("th", { scope: "row" }, h("div", null, h("button", { type: "button", title: value, onclick: () => this.state.open(i) }, value),
+        c.role[i] !== "candidate" ? h("span", { class: "tag" }, c.role[i]) : ""));
       case "status": return h("td", { class: `st st-${value}`, title: c.reason[i] || null }, STATUSES[value] || value);
       case "verdict": return h("td", null, value === null ? DASH : [h("span", { "aria-hidden": "true" }, VERDICTS[value] || "?"), " ", value]);
       case "energy": return h("td", { class: "n" }, this.energyCell(column, i));
@@ -207,11 +209,11 @@ const Table = {
       const shift = was - rank;
       return h("span", { class: "cell" }, h("b", { class: "v" }, rank), shift ? h("span", { class: "delta" }, `${shift > 0 ? "\u25b2" : "\u25bc"}${Math.abs(shift)} (was ${was})`) : "");
     }
-    const x = (r) => most > 1 ? 4 + 52 * (r - 1) / (most - 1) : 30;
+    const x = (r) => most > 1 ? 3 + 38 * (r - 1) / (most - 1) : 22;
     return h("span", { class: "cell", title: c.tied_with[i].length ? `tied with ${c.tied_with[i].join(", ")}` : null },
       h("b", { class: "v" }, rank), h("span", { class: "e" }, low === high ? "" : `${low}${DASH}${high}`),
-      s("svg", { width: 60, height: 12, "aria-hidden": "true" },
-        s("line", { x1: 4, x2: 56, y1: 6, y2: 6, stroke: "var(--hair)" }),
+      s("svg", { width: 44, height: 12, "aria-hidden": "true" },
+        s("line", { x1: 3, x2: 41, y1: 6, y2: 6, stroke: "var(--hair)" }),
         s("line", { x1: x(low), x2: x(high), y1: 6, y2: 6, stroke: "var(--grey)", "stroke-width": 4 }),
         s("circle", { cx: x(rank), cy: 6, r: 3, fill: "var(--ink)" })),
       c.tied_with[i].length ? h("span", { class: "tag" }, `= ${c.tied_with[i].length}`, h("span", { class: "visually-hidden" }, ` tied with ${c.tied_with[i].join(", ")}`)) : "");
@@ -261,7 +263,7 @@ function domain(values, errors) {
 
 // A bar from zero to the value with its standard error; blue on the favourable side of zero.
 function bar(value, error, [low, high], good) {
-  const W = 76, x = (v) => 2 + (W - 4) * (v - low) / (high - low);
+  const W = 58, x = (v) => 2 + (W - 4) * (v - low) / (high - low);
   const left = Math.min(x(0), x(value)), colour = Math.sign(value) === good ? "var(--blue)" : "var(--orange)";
   return s("svg", { width: W, height: 14, "aria-hidden": "true", class: "bar" },
     s("rect", { x: left, y: 3, width: Math.max(.5, Math.abs(x(value) - x(0))), height: 8, fill: colour, opacity: .75 }),
