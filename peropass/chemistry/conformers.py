@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 EMBED_PER_CONFORMER = 4
 PRUNE_RMSD_ANG = 0.35
+SPARE_STARTS = 2  # arrangements relaxed beyond those asked for, since some fall together
 SAME_ENERGY_EV = 0.005
 SAME_DISTANCES_ANG = 0.1
 PART_FMAX_EV_PER_ANG = 0.10
@@ -217,9 +218,23 @@ def gas_phase_conformers(model: LigandModel, n: int = 4, seed: int = 1) -> list[
         No arrangement could be built.
     """
     unpaired = int(model.descriptors.get("unpaired_electrons", 0))
-    starts = assemble(model, max(2 * n, 6), seed)
+    starts = _best_starts(assemble(model, max(2 * n, 6), seed), model, unpaired, n + SPARE_STARTS)
     relaxed = sorted((_relaxed_set(atoms, model, unpaired) for atoms in starts), key=_energy_first)
     return _distinct_sets(prune(relaxed, with_hydrogens(model.smiles)))[:n]
+
+
+def _best_starts(starts: list[Atoms], model: LigandModel, unpaired: int, keep: int) -> list[Atoms]:
+    """The `keep` arrangements of lowest energy before relaxation, those that GFN2-xTB refuses last."""
+    if len(starts) <= keep:
+        return starts
+
+    def energy(atoms: Atoms) -> float:
+        try:
+            return round(single_point(atoms, model.charge, unpaired).energy_eV, 6)
+        except EngineError:
+            return float("inf")
+
+    return sorted(starts, key=energy)[:keep]
 
 
 def _distinct_sets(conformers: list[Atoms]) -> list[Atoms]:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from peropass.chemistry.model import LigandModel, LigandPart
 
 DEFAULT_PATH = Path(__file__).resolve().parents[2] / "structures" / "ligands.yaml"
+KEYS_EXPLAINED = "the keys explained at the top of structures/ligands.yaml"
 DEFAULT_CONFORMERS = 4
 DEFAULT_SEED = 20240229
 
@@ -94,7 +95,7 @@ def _read_entry(name: str, body: object, partners: dict, shown: str) -> LigandEn
         raise InputError(where, type(body).__name__, "a block of keys")
     reserved = {"id", "where", "partner_smiles", "ligand_class"} & set(body)
     if reserved:
-        raise InputError(f"{where}.{min(reserved)}", "unknown key", "the keys in docs/ligands.md")
+        raise InputError(f"{where}.{min(reserved)}", "unknown key", KEYS_EXPLAINED)
     try:
         entry = LigandEntry(**body, id=name, where=where, partner_smiles=partners)
     except ValidationError as error:
@@ -112,7 +113,7 @@ def _one_line(error: ValidationError, where: str) -> InputError:
     if first["type"] == "value_error" and not first["loc"]:
         return InputError(where, "an incomplete entry", first["msg"].removeprefix("Value error, "))
     if first["type"] == "extra_forbidden":
-        return InputError(f"{where}.{key}", "unknown key", "the keys in docs/ligands.md")
+        return InputError(f"{where}.{key}", "unknown key", KEYS_EXPLAINED)
     if first["type"] == "missing":
         return InputError(f"{where}.{key}", "nothing", "this key is required")
     return InputError(
