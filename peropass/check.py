@@ -23,10 +23,12 @@ TRIAL_POSES = 2
 class CheckedCampaign:
     """Outcome of a deep check.
 
-    `references` maps host -> candidate -> {reference id: SMILES} of molecules beyond the candidate itself.
+    `references` maps host -> candidate -> {reference id: SMILES} of molecules beyond the candidate itself;
+    `smiles` maps host -> candidate -> SMILES of its model.
     """
 
     references: dict[str, dict[str, dict[str, str]]]
+    smiles: dict[str, dict[str, str]]
 
 
 def checked(config_file: str | Path) -> CheckedCampaign:
@@ -46,9 +48,10 @@ def checked(config_file: str | Path) -> CheckedCampaign:
         except json.JSONDecodeError:
             stored = {}
         if stored.get("key") == key:
-            return CheckedCampaign(stored["references"])
+            return CheckedCampaign(stored["references"], stored["smiles"])
     outcome = deep_check(campaign, config_file)
-    write_text(stamp, json.dumps({"key": key, "references": outcome.references}, indent=1) + "\n")
+    stored = {"key": key, "references": outcome.references, "smiles": outcome.smiles}
+    write_text(stamp, json.dumps(stored, indent=1) + "\n")
     return outcome
 
 
@@ -67,18 +70,21 @@ def deep_check(campaign: Campaign, config_file: str | Path) -> CheckedCampaign:
     library = load_library()
     broken = {error.where.split(": ")[1].split(".")[0]: error for error in library.errors}
     references: dict[str, dict[str, dict[str, str]]] = {}
+    smiles: dict[str, dict[str, str]] = {}
     for host_name in campaign.hosts:
         sockets = _ideal_sockets(campaign, host_name, config_file)
-        references[host_name] = {}
+        references[host_name], smiles[host_name] = {}, {}
         for row, candidate in enumerate(campaign.candidates):
             where = f"{config_file}: candidates.{row} ({candidate.key})"
             if candidate.ligand in broken:
                 raise broken[candidate.ligand]
             entry = library.entry(candidate.ligand, where)
-            references[host_name][candidate.key] = _check_candidate(
-                candidate, entry, host_name, sockets, where
+            model = _buildable(candidate, entry, host_name, sockets, where)
+            smiles[host_name][candidate.key] = model.smiles
+            references[host_name][candidate.key] = _references(
+                entry, candidate, host_name, model.smiles
             )
-    return CheckedCampaign(references)
+    return CheckedCampaign(references, smiles)
 
 
 def _ideal_sockets(campaign: Campaign, host_name: str, config_file: str | Path) -> list[tuple]:
@@ -108,7 +114,8 @@ def _ideal_sockets(campaign: Campaign, host_name: str, config_file: str | Path) 
     return found
 
 
-def _check_candidate(candidate: CandidateSettings, entry, host_name: str, sockets: list, where: str) -> dict:
+def _buildable(candidate: CandidateSettings, entry, host_name: str, sockets: list, where: str):
+    """The candidate's model, after it was placed on every socket."""
     from peropass.chemistry.library import build_model
     from peropass.surfaces.hosts import load_host
     from peropass.surfaces.poses import generate_poses
@@ -132,7 +139,7 @@ def _check_candidate(candidate: CandidateSettings, entry, host_name: str, socket
         raise InputError(
             where, str(error), "a ligand that fits the cell; raise slab.height_ang or slab.lateral, or shorten the tails"
         ) from None
-    return _references(entry, candidate, host_name, model.smiles)
+    return model
 
 
 def _references(entry, candidate: CandidateSettings, host_name: str, smiles: str) -> dict[str, str]:

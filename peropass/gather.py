@@ -7,6 +7,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 from ase.io import read
 
 from peropass import paths
@@ -25,6 +26,7 @@ from peropass.records import (
     Address,
     CalculationRecord,
     CandidateRecord,
+    Distortion,
     EosRecord,
     Formability,
     LevelsRecord,
@@ -36,6 +38,7 @@ from peropass.records import (
     read_record,
     write_record,
 )
+from peropass.surfaces.neighbours import ion_roles
 from peropass.surfaces.hosts import Host, load_host
 
 MONATOMIC_CATION = re.compile(r"\[([A-Z][a-z]?)\+(\d?)\]")
@@ -110,7 +113,7 @@ def candidate_record(
             meta["lability"]["solvent"],
         ),
         formability=_formability(ions, smiles, halide),
-        distortions=_distortions(place, inputs, poses),
+        distortions=_distortions(place, inputs, poses, host.symbol("X")),
         poses_file="poses.record.json",
         relax_files=[f"{pose}/relax.record.json" for pose in poses],
         levels_file=f"{best}/levels.record.json" if best else None,
@@ -266,15 +269,31 @@ def _formability(ions: HostIons, smiles: str, halide: str) -> Formability:
     return assess(ions.formula)
 
 
-def _distortions(place: Place, inputs: pipeline.CandidateInputs, poses: list[str]) -> dict:
+def _distortions(
+    place: Place, inputs: pipeline.CandidateInputs, poses: list[str], halide: str
+) -> dict[str, Distortion]:
     pristine = _structure(place, inputs.pristine, paths.PRISTINE)
-    found = {}
+    found: dict[str, Distortion] = {}
     for pose in poses:
         loaded = inputs.loaded.get(pose)
         atoms = _structure(place, loaded, paths.LOADED, pose=pose)
         if atoms is not None and pristine is not None:
-            found[pose] = distortions.measure(atoms, pristine)
+            found[pose] = distortions.measure(_geometry(atoms, halide), _geometry(pristine, halide))
     return found
+
+
+def _geometry(atoms, halide: str) -> distortions.SlabGeometry:
+    """Roles for octahedra: a halide that the ligand brings is an X like the slab's own."""
+    roles = ion_roles(atoms)
+    brought = (atoms.arrays["fragment"] == 1) & (np.array(atoms.get_chemical_symbols()) == halide)
+    roles[brought] = "X"
+    return distortions.SlabGeometry(
+        tuple(atoms.get_chemical_symbols()),
+        roles,
+        atoms.positions,
+        atoms.cell.array,
+        atoms.arrays["fragment"] == 0,
+    )
 
 
 def _structure(place: Place, record: CalculationRecord | None, pattern: str, **more: str):

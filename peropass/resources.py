@@ -36,3 +36,23 @@ def estimate(campaign: Campaign, protocol: Protocol, wildcards: dict[str, str]) 
     seconds = SECONDS_PER_STEP_PER_ANG3 * volume * grid * max(1.0, bands) * kpoints * TYPICAL_STEPS
     memory = BASE_MEMORY_MB + MEMORY_MB_PER_ANG3 * volume * grid * max(1.0, bands**0.5) * kpoints
     return Estimate(int(memory), max(10, int(RUNTIME_SAFETY * seconds / 60)), seconds)
+
+
+# Core-seconds of one job of each stage relative to a relaxation of the same slab, measured in the quickstart campaign.
+STAGE_SHARE = {
+    "bulk": 0.4,
+    "reservoir": 0.1,
+    "molecule": 0.4,
+    "reference": 0.15,
+    "relax": 1.0,
+    "fragments": 0.1,
+    "levels": 0.2,
+}
+STAGE_SECONDS = {"thermo": 6.0, "poses": 40.0, "candidate": 4.0, "rank": 4.0, "report": 6.0}
+
+
+def estimate_record(campaign: Campaign, protocol: Protocol, stage: str) -> float:
+    """Core-seconds that one record of a stage is expected to take."""
+    if stage in STAGE_SECONDS:
+        return STAGE_SECONDS[stage]
+    return STAGE_SHARE[stage] * estimate(campaign, protocol, {}).core_s

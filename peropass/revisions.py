@@ -8,6 +8,7 @@ REVISIONS = {
     "bulk": 1,  # equation of state of host and reservoirs
     "slab": 1,  # clean slab and socket construction
     "molecule": 1,  # gas-phase references
+    "thermo": 1,  # GFN2-xTB vibrations and solvation of gas-phase species
     "poses": 1,  # pose generation and the cheap tier
     "relax": 1,  # DFT relaxation
     "fragments": 1,  # frozen-fragment single points

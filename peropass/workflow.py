@@ -13,7 +13,6 @@ from pathlib import Path
 from peropass import paths
 from peropass.check import checked
 from peropass.config import (
-    Campaign,
     canonical_candidate,
     canonical_energy,
     canonical_levels,
@@ -43,7 +42,8 @@ class Plan:
     def __init__(self, config_file: str) -> None:
         self.config_file = config_file
         self.campaign, self.protocol = load_campaign(config_file)
-        self._references = checked(config_file).references
+        outcome = checked(config_file)
+        self._references, self._smiles = outcome.references, outcome.smiles
         self._library = load_yaml(LIBRARY)["entries"]
         self._energy = canonical_energy(self.protocol)
         self._levels = canonical_levels(self.protocol)
@@ -70,6 +70,44 @@ class Plan:
             for socket in self.sockets()
             for key in self.campaign.by_key
         ]
+
+    def all_records(self) -> list[tuple[str, str]]:
+        """Every record of the campaign with the stage that makes it."""
+        found: list[tuple[str, str]] = []
+        path = self.path
+        for host in self.campaign.hosts:
+            found.append((path(paths.BULK).format(host=host), "bulk"))
+            found.append((path(paths.RESERVOIR).format(host=host), "reservoir"))
+            references = {r for needed in self._references[host].values() for r in needed}
+            for key in self.campaign.by_key:
+                found.append((path(paths.MOLECULE).format(host=host, candidate=key), "molecule"))
+                found.append((path(paths.MOLECULE_THERMO).format(host=host, candidate=key), "thermo"))
+            for reference in sorted(references):
+                found.append((path(paths.REFERENCE).format(host=host, reference=reference), "reference"))
+                found.append(
+                    (path(paths.REFERENCE_THERMO).format(host=host, reference=reference), "thermo")
+                )
+            for termination in self.campaign.terminations:
+                for site in dict.fromkeys(["pristine", *self.campaign.sites]):
+                    place = {"host": host, "termination": termination, "site": site}
+                    found.append((path(paths.CLEAN).format(**place), "relax"))
+                    found.append((path(paths.CLEAN_LEVELS).format(**place), "levels"))
+        for socket in self.sockets():
+            for key in self.campaign.by_key:
+                found += self._candidate_chain({**socket, "candidate": key})
+        found.append((path(paths.RANKING), "rank"))
+        found.append((path(paths.REPORT), "report"))
+        return found
+
+    def _candidate_chain(self, place: dict[str, str]) -> list[tuple[str, str]]:
+        path = self.path
+        chain = [(path(paths.POSES).format(**place), "poses")]
+        for pose in self.poses_of_rank():
+            chain.append((path(paths.LOADED).format(**place, pose=pose), "relax"))
+            chain.append((path(paths.LOADED_LEVELS).format(**place, pose=pose), "levels"))
+            for part in ("slab", "ligand"):
+                chain.append((path(paths.FRAGMENT).format(**place, pose=pose, part=part), "fragments"))
+        return [*chain, (path(paths.CANDIDATE).format(**place), "candidate")]
 
     def bulk_records(self, _wildcards=None) -> list[str]:
         """Equations of state of all hosts, for the validation page."""
@@ -208,6 +246,9 @@ class Plan:
             if wildcards.reference in needed:
                 return needed[wildcards.reference]
         raise InputError("reference molecule", wildcards.reference, "one that a candidate's channels need")
+
+    def model_smiles(self, wildcards) -> str:
+        return self._smiles[wildcards.host][wildcards.candidate]
 
     def reference_address(self, wildcards) -> str:
         return canonical({**self.fixed, "host": wildcards.host, "candidate": wildcards.reference})

@@ -3,7 +3,6 @@
 from pathlib import Path
 
 from ase.io import read
-from peropass.surfaces.anomalies import detect_anomalies
 
 from peropass import step
 from peropass.engine import jobs
@@ -44,6 +43,8 @@ def main(argv=None) -> None:
         return
     record = jobs.run(atoms, job)
     if options.poses and record.status == "ok":
+        from peropass.surfaces.anomalies import detect_anomalies
+
         record = jobs.with_anomalies(record, options.out, detect_anomalies)
     step.say(f"relax: {record.status} {record.reason} {record.ionic_steps} ionic steps")
 

@@ -46,17 +46,21 @@ class Fit:
     bulk_modulus_GPa: float
 
 
-def fit(lattice_constants: list[float], energies: list[float], volume_per_cube: float = 1.0) -> Fit:
-    """Birch-Murnaghan minimum of energies (eV) against cubic lattice constants (Angstrom)."""
-    volumes = np.asarray(lattice_constants) ** 3 * volume_per_cube
-    volume, energy, modulus = EquationOfState(volumes, energies, eos="birchmurnaghan").fit(
-        warn=False
-    )
-    return Fit(
-        float((volume / volume_per_cube) ** (1 / 3)),
-        float(energy),
-        float(modulus / GPA_EV_PER_ANG3),
-    )
+def fit(lattice_constants: list[float], energies: list[float]) -> Fit | None:
+    """Birch-Murnaghan minimum of energies (eV) against cubic lattice constants (Angstrom).
+
+    None where the points hold no minimum that the fit can find: the caller shifts its range then.
+    """
+    volumes = np.asarray(lattice_constants) ** 3
+    try:
+        volume, energy, modulus = EquationOfState(volumes, energies, eos="birchmurnaghan").fit(
+            warn=False
+        )
+    except (RuntimeError, ValueError):  # scipy: no convergence; ASE: no minimum in range
+        return None
+    if not np.isfinite(volume) or volume <= 0:
+        return None
+    return Fit(float(volume ** (1 / 3)), float(energy), float(modulus / GPA_EV_PER_ANG3))
 
 
 def run(cell: Atoms, job: Job, published_a_ang: float | None, published_source: str) -> EosRecord:
@@ -175,11 +179,10 @@ class _Scan:
             constants = [round(centre * (1 + strain), 3) for strain in STRAINS]
             energies = [energy_of(self._evaluate(a)) for a in constants]
             found = fit(constants, energies)
-            if abs(found.a_ang / centre - 1) <= CENTRED_WITHIN:
+            if found is not None and abs(found.a_ang / centre - 1) <= CENTRED_WITHIN:
                 return found
-            lowest = constants[int(np.argmin(energies))]
-            plausible = np.isfinite(found.a_ang) and abs(found.a_ang / centre - 1) < 0.1
-            centre = found.a_ang if plausible else lowest
+            inside = found is not None and abs(found.a_ang / centre - 1) < 0.1
+            centre = found.a_ang if inside else constants[int(np.argmin(energies))]
         raise EngineError(
             f"equation of state: no minimum within {MOST_SHIFTS} shifted scans, last centre {centre:.3f} Angstrom"
         )

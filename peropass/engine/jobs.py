@@ -132,9 +132,7 @@ def _run_alone(
     finished = folder / "result.record.json"
     if finished.exists():
         record = read_record(finished, CalculationRecord, allow_toy=True)
-        if rank == 0:
-            _publish(record, folder, job)
-        return record
+        return _publish(record, folder, job, writable=rank == 0)
     progress = Progress(folder / "progress.json", job.stage, active=rank == 0)
     watch = Stopwatch(folder / "cost.json", cores=size, writable=rank == 0)
     progress.update(
@@ -144,8 +142,7 @@ def _run_alone(
     progress.finish()
     if rank == 0:
         write_record(record, finished)
-        _publish(record, folder, job)
-    return record
+    return _publish(record, folder, job, writable=rank == 0)
 
 
 def _barrier(protocol: Protocol) -> None:
@@ -403,18 +400,23 @@ def vacuum_window(calculator, atoms: Atoms) -> tuple[np.ndarray, float]:
     return chosen, spacing
 
 
-def _publish(record: CalculationRecord, folder: Path, job: Job) -> None:
+def _publish(
+    record: CalculationRecord, folder: Path, job: Job, writable: bool
+) -> CalculationRecord:
     """Copy the finished result beside its work folder: structures first, the declared record last."""
     stem = job.record.name.removesuffix(".record.json")
     references = {}
     for field, ref in (("initial", record.initial), ("final", record.final)):
-        source = folder / f"{field}.extxyz"
-        if ref is None or not source.exists():
+        if ref is None:
             continue
         target = job.record.parent / f"{stem}.{field}.extxyz"
-        target.write_bytes(source.read_bytes())
+        if writable:
+            target.write_bytes((folder / f"{field}.extxyz").read_bytes())
         references[field] = ref.model_copy(update={"file": target.name})
-    write_record(record.model_copy(update=references), job.record)
+    published = record.model_copy(update=references)
+    if writable:
+        write_record(published, job.record)
+    return published
 
 
 def blocked_record(job: Job, status: str, reason: str) -> CalculationRecord:

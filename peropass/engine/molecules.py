@@ -81,8 +81,6 @@ def _lowest(found: dict[str, CalculationRecord], job: jobs.Job) -> CalculationRe
         record = record.model_copy(
             update={
                 "competitors": {v: r.energy.total_eV for v, r in usable.items()},
-                "initial": _beside(record.initial, variant, "initial"),
-                "final": _beside(record.final, variant, "final"),
                 "provenance": record.provenance.model_copy(
                     update={"core_s": round(sum(r.provenance.core_s for r in found.values()), 2)}
                 ),
@@ -90,10 +88,6 @@ def _lowest(found: dict[str, CalculationRecord], job: jobs.Job) -> CalculationRe
         )
     write_record(record, job.record)
     return record
-
-
-def _beside(reference, variant: str, what: str):
-    return reference.model_copy(update={"file": f"{variant}.{what}.extxyz"})
 
 
 def run_molecule(smiles: str, job: jobs.Job, seed: int = 1) -> CalculationRecord:

@@ -12,10 +12,10 @@ from peropass.engine.jobs import write_structure
 from peropass.engine.work import Progress, Stopwatch
 from peropass.errors import BuildError, EngineError, InputError
 from peropass.ids import digest, structure_hash
-from peropass.records import Address, Filter, Pose, PosesRecord, Provenance, write_record
+from peropass.records import Address, Pose, PosesRecord, Provenance, write_record
 from peropass.revisions import REVISIONS
 from peropass.surfaces.defects import locate_holes
-from peropass.surfaces.funnel import choose
+from peropass.surfaces.funnel import run_funnel
 from peropass.surfaces.poses import PoseSet, generate_poses
 
 
@@ -46,18 +46,18 @@ def run(
     except (BuildError, InputError, EngineError) as error:
         progress.finish()
         return _unplaced(out, common, watch, "failed", str(error))
-    chosen = choose(
-        placed.poses, scores, keep=settings.relax, window_eV=settings.window_eV, seed=settings.seed
+    chosen = run_funnel(
+        placed, scores, keep=settings.relax, window_eV=settings.window_eV, seed=settings.seed
     )
-    for rank, atoms in enumerate(chosen.kept):
-        write_structure(atoms, out.parent / f"k{rank}.build.extxyz")
-    method = "none (toy)" if toy or settings.xtb == "none" else xtb.describe(settings.xtb, [p.atoms for p in placed.poses])
+    for rank, identity in enumerate(chosen.kept):
+        write_structure(chosen.structures[identity], out.parent / f"k{rank}.build.extxyz")
+    off = toy or settings.xtb == "none"
     record = PosesRecord(
         **common,
         status="ok",
         provenance=_provenance(watch, structure_hash(socket), settings, candidate),
-        method=method,
-        filters=[*placed.filters, Filter(name="cheap tier", before=len(placed.poses), after=len(chosen.kept))],
+        method="none" if off else xtb.describe(settings.xtb, [pose.atoms for pose in placed.poses]),
+        filters=chosen.filters,
         poses=[_with_file(pose) for pose in chosen.poses],
     )
     write_record(record, out)

@@ -10,6 +10,7 @@ rule candidate:
         molecule=plan.path(paths.MOLECULE),
         poses=plan.path(paths.POSES),
         references=plan.reference_records,
+        thermo=plan.thermo_records,
         loaded=plan.loaded_records,
         fragments=plan.fragments,
         pristine_levels=plan.path(paths.PRISTINE_LEVELS),

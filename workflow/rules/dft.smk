@@ -244,3 +244,55 @@ rule levels_loaded:
         "python -m scripts.levels --address {params.address:q} --protocol {params.protocol:q}"
         " --relaxed {input.relaxed:q} --revision {params.revision}"
         " --recompute {params.recompute:q} --out {output.record:q} >> {log:q} 2>&1"
+
+
+rule thermo_molecule:
+    input:
+        record=plan.path(paths.MOLECULE),
+    output:
+        record=plan.path(paths.MOLECULE_THERMO),
+    params:
+        address=plan.address,
+        protocol=plan.energy_params,
+        smiles=plan.model_smiles,
+        revision=plan.revision("thermo"),
+    log:
+        plan.path(paths.LOG) + "/thermo.{host}.{candidate}.log",
+    conda:
+        "../envs/peropass.yaml"
+    resources:
+        mem_mb=1000,
+        runtime=60,
+    priority: 10
+    message:
+        "vibrations and solvation of {wildcards.candidate}"
+    shell:
+        "python -m scripts.thermo --address {params.address:q} --protocol {params.protocol:q}"
+        " --molecule {input.record:q} --smiles {params.smiles:q} --revision {params.revision}"
+        " --out {output.record:q} >> {log:q} 2>&1"
+
+
+rule thermo_reference:
+    input:
+        record=plan.path(paths.REFERENCE),
+    output:
+        record=plan.path(paths.REFERENCE_THERMO),
+    params:
+        address=plan.reference_address,
+        protocol=plan.energy_params,
+        smiles=plan.reference_smiles,
+        revision=plan.revision("thermo"),
+    log:
+        plan.path(paths.LOG) + "/thermo.{host}.{reference}.log",
+    conda:
+        "../envs/peropass.yaml"
+    resources:
+        mem_mb=1000,
+        runtime=60,
+    priority: 10
+    message:
+        "vibrations and solvation of {params.smiles}"
+    shell:
+        "python -m scripts.thermo --address {params.address:q} --protocol {params.protocol:q}"
+        " --molecule {input.record:q} --smiles {params.smiles:q} --revision {params.revision}"
+        " --out {output.record:q} >> {log:q} 2>&1"
