@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from functools import cache
 from pathlib import Path
 from typing import Literal
@@ -137,6 +138,11 @@ def load_host(name: str, folder: Path = STRUCTURES / "hosts") -> Host:
     return host
 
 
+def load_phase(name: str) -> Host:
+    """Read a competing phase or reservoir from ``structures/phases``; raises as `load_host`."""
+    return load_host(name, STRUCTURES / "phases")
+
+
 def bulk(host: Host, a_ang: float | None = None) -> Atoms:
     """Conventional cell of `host`, scaled to a pseudo-cubic lattice constant.
 
@@ -152,27 +158,30 @@ def bulk(host: Host, a_ang: float | None = None) -> Atoms:
     Atoms
         Periodic cell with the array ``ion`` ("A", "B" or "X") and info ``host``.
     """
-    from ase.spacegroup import crystal
+    from pymatgen.core import Lattice, Structure
 
     # ASSUME a non-cubic cell is scaled isotropically: its published axis ratios and fractional
     # coordinates are kept, since one number (the campaign's lattice constant) cannot change them.
     scale = 1.0 if a_ang is None else a_ang / host.pseudocubic_ang
     if scale <= 0:
         raise InputError(f"host {host.name}: a_ang", a_ang, "a positive length in Angstrom")
-    parameters = np.array(host.cell.parameters())
-    parameters[:3] *= scale
-    atoms = crystal(
-        [site.element for site in host.sites],
-        [site.xyz for site in host.sites],
-        spacegroup=host.setting or host.space_group,
-        cellpar=parameters.tolist(),
-        symprec=1e-3,
-    )
-    roles = [host.sites[kind].ion for kind in atoms.arrays["spacegroup_kinds"]]
+    parameters = host.cell.parameters()
+    lattice = Lattice.from_parameters(*(scale * p for p in parameters[:3]), *parameters[3:])
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Full symbol not available")
+        structure = Structure.from_spacegroup(
+            host.setting or host.space_group,
+            lattice,
+            [site.element for site in host.sites],
+            [site.xyz for site in host.sites],
+            site_properties={"ion": [site.ion for site in host.sites]},
+            tol=1e-3,
+        )
+    roles = structure.site_properties["ion"]
     made = Atoms(
-        atoms.get_chemical_symbols(),
-        scaled_positions=atoms.get_scaled_positions(wrap=True),
-        cell=atoms.cell,
+        [site.specie.symbol for site in structure],
+        scaled_positions=structure.frac_coords % 1.0,
+        cell=lattice.matrix,
         pbc=True,
     )
     made.set_array("ion", np.array(roles, dtype="<U1"))

@@ -19,7 +19,10 @@ from peropass.surfaces.neighbours import (
 
 SYMPREC_ANG = 0.15  # above the start-up rattle, far below an octahedral tilt
 SAME_SITE_ANG = 0.6
-OPEN_UPWARDS = 0.5  # missing unit vectors along +z; an apical halide that lost its B misses one
+SHADOW_ANG = 1.5  # an ion below another one, within this lateral distance, is not exposed
+# Missing unit vectors along +z: an apical halide without its B misses one, a B ion on BX2 one, an A
+# ion on AX four halides at 45 degrees (2.8); bulk A ions of tilted phases miss up to one.
+OPEN_UPWARDS = {"A": 1.5, "B": 0.5, "X": 0.5}
 BRIDGE_FACTOR = 1.15
 
 
@@ -68,11 +71,22 @@ def exposed_ions(slab: Atoms) -> list[Site]:
     for i in np.flatnonzero(roles != "-"):
         _, vectors = counter_ions(slab, i, roles)
         missing = openness(vectors)
-        if len(vectors) < BULK_COORDINATION[roles[i]] and missing[2] > OPEN_UPWARDS:
+        if (
+            len(vectors) < BULK_COORDINATION[roles[i]]
+            and missing[2] > OPEN_UPWARDS[roles[i]]
+            and not _in_shadow(slab, int(i))
+        ):
             normal = missing / np.linalg.norm(missing)
             position = slab.positions[i].copy()
             sites.append(Site(kinds[roles[i]], position, normal, (int(i),), 1, len(vectors)))
     return sites
+
+
+def _in_shadow(slab: Atoms, i: int) -> bool:
+    """Whether another ion sits above ion `i`."""
+    vectors = minimum_image(slab.positions - slab.positions[i], slab.cell.array)
+    near = np.linalg.norm(vectors[:, :2], axis=1) < SHADOW_ANG
+    return bool((near & (vectors[:, 2] > 1.0)).any())
 
 
 def holes_by_coordination(slab: Atoms) -> list[Site]:

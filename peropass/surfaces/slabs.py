@@ -10,6 +10,7 @@ from ase.build import make_supercell
 from ase.constraints import FixAtoms
 
 from peropass.errors import InputError
+from peropass.surfaces.alloys import make_host_alloy
 from peropass.surfaces.hosts import PEROVSKITE_PHASES, Host, bulk
 
 # ASSUME the slab's lowest atom lies 4.5 A above the cell boundary: the dipole layer sits at that
@@ -22,12 +23,7 @@ RATTLE_SEED = 20240607
 
 # Lateral cells in pseudo-cubic surface units; 1x1 is absent because it does not fold M onto Gamma.
 LATERAL_UNITS = {"sqrt2": 2, "2x2": 4, "2sqrt2": 8}
-LATERAL_MATRIX = {
-    1: ((1, 0), (0, 1)),
-    2: ((1, 1), (-1, 1)),
-    4: ((2, 0), (0, 2)),
-    8: ((2, 2), (-2, 2)),
-}
+SQUARE_TOLERANCE = 0.06  # tilted phases deviate by up to 2 % from a square pseudo-cubic net
 
 
 def build_slab(
@@ -40,6 +36,7 @@ def build_slab(
     height_ang: float,
     frozen_layers: int = 1,
     tilt: bool = True,
+    alloy_seed: int = 0,
 ) -> Atoms:
     """Slab of `host` with the named termination on both faces.
 
@@ -63,6 +60,8 @@ def build_slab(
     tilt : bool
         Start off the high-symmetry saddle: an in-phase rotation of the octahedra about the normal
         (a0a0c+, cubic hosts) and a fixed rattle of the free atoms.
+    alloy_seed : int
+        Seed of the special quasirandom structure, for hosts with mixed sublattices.
 
     Returns
     -------
@@ -89,6 +88,7 @@ def build_slab(
     n_atoms = len(slab)
     slab.set_array("fragment", np.zeros(n_atoms, int))
     slab.set_array("smiles_index", np.full(n_atoms, -1))
+    slab = make_host_alloy(host, slab, a_ang=a_ang, seed=alloy_seed)
     frozen = np.flatnonzero(slab.arrays["layer"] > layers - frozen_layers)
     if tilt:
         if host.phase == "cubic":
@@ -158,14 +158,17 @@ def _layers_of(
     nearest plane, so tilted octahedra do not split a layer.
     """
     oriented = _oriented_bulk(host, miller, a_ang)
-    area = np.linalg.norm(np.cross(oriented.cell[0], oriented.cell[1]))
-    units = round(area / a_ang**2)
-    wanted = LATERAL_UNITS[lateral]
-    if units < 1 or wanted % units or wanted // units not in LATERAL_MATRIX:
-        allowed = [name for name, n in LATERAL_UNITS.items() if n % max(units, 1) == 0]
-        raise InputError(f"slab {host.name} {termination}: lateral", lateral, ", ".join(allowed))
     matrix = np.eye(3, dtype=int)
-    matrix[:2, :2] = LATERAL_MATRIX[wanted // units]
+    found = _square_supercell(oriented.cell.array[:2], a_ang, LATERAL_UNITS[lateral])
+    if found is None:
+        fits = [
+            name
+            for name, units in LATERAL_UNITS.items()
+            if _square_supercell(oriented.cell.array[:2], a_ang, units) is not None
+        ]
+        where = f"slab {host.name} {termination}: lateral"
+        raise InputError(where, lateral, ", ".join(fits) or "none for these Miller indices")
+    matrix[:2, :2] = found
     cell = make_supercell(oriented, matrix)
     standard, _ = cell.cell.standard_form()
     cell.set_cell(standard, scale_atoms=True)
@@ -182,8 +185,41 @@ def _layers_of(
         turns = (index[index % n_planes == k] - k) // n_planes
         plane.positions -= turns[:, None] * repeat
         plane.info["kind"] = "BX2" if k % 2 == 0 else "AX"
+        _check_plane(plane, host, termination)
         planes.append(plane)
     return planes, cell.cell[:2].copy(), repeat
+
+
+def _square_supercell(vectors: np.ndarray, a_ang: float, units: int) -> np.ndarray | None:
+    """Integer matrix (2, 2) that makes a nearly square cell of `units` pseudo-cubic surface cells."""
+    side = a_ang * np.sqrt(units)
+    span = range(-4, 5)
+    candidates = []
+    for row in [(i, j) for i in span for j in span if (i, j) != (0, 0)]:
+        vector = np.array(row) @ vectors
+        if abs(np.linalg.norm(vector) - side) < SQUARE_TOLERANCE * side:
+            candidates.append((np.array(row), vector))
+    for first, along in sorted(candidates, key=lambda c: tuple(-c[0])):
+        for second, across in candidates:
+            turned = np.cross(along, across)[2] / side**2
+            if turned > 1 - SQUARE_TOLERANCE and abs(along @ across) < SQUARE_TOLERANCE * side**2:
+                return np.array([first, second])
+    return None
+
+
+def _check_plane(plane: Atoms, host: Host, termination: str) -> None:
+    """Refuse Miller indices whose layers are not AX and BX2 (not pseudo-cubic {100} faces)."""
+    ion = plane.arrays["ion"].tolist()
+    n_a, n_b, n_x = (ion.count(role) for role in "ABX")
+    fits = (
+        (n_b == 0 and n_a == n_x) if plane.info["kind"] == "AX" else (n_a == 0 and n_x == 2 * n_b)
+    )
+    if not fits or not ion:
+        raise InputError(
+            f"slab {host.name}: termination",
+            f"{termination} with a layer A{n_a}B{n_b}X{n_x}",
+            "Miller indices of a pseudo-cubic {100} face: 001, and 110 for tilted phases",
+        )
 
 
 def _stack(planes: list[Atoms], start: int, layers: int, step: np.ndarray) -> Atoms:
