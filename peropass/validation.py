@@ -21,6 +21,10 @@ def _construct_mapping(loader: _UniqueKeyLoader, node: yaml.MappingNode) -> dict
     loader.flatten_mapping(node)
     mapping: dict = {}
     for key_node, value_node in node.value:
+        if not isinstance(key_node, yaml.ScalarNode):
+            raise yaml.YAMLError(
+                f"line {key_node.start_mark.line + 1}: a key that is no plain text"
+            )
         key = loader.construct_object(key_node, deep=True)
         if key in mapping:
             raise yaml.YAMLError(f"line {key_node.start_mark.line + 1}: key {key!r} stands twice")
@@ -41,7 +45,7 @@ def load_yaml(path: str | Path) -> dict:
     """
     try:
         text = Path(path).read_text(encoding="utf-8")
-    except FileNotFoundError:
+    except (FileNotFoundError, IsADirectoryError):
         raise InputError(str(path), "no such file", "an existing YAML file") from None
     except UnicodeDecodeError:
         raise InputError(str(path), "bytes that are not UTF-8", "UTF-8 text") from None
