@@ -80,6 +80,16 @@ class Evidence:
         named = [c for c in self.calculations if c.record.address.pose == self.candidate.best_pose]
         return named[0] if named else self.calculations[0]
 
+    @property
+    def has_levels(self) -> bool:
+        """Whether pristine, bare and loaded slab all have the levels that the trap verdict used."""
+        traps = self.candidate.traps if self.candidate is not None else None
+        slabs = (self.pristine_levels, self.socket_levels, self.levels)
+        if traps is None or any(slab is None for slab in slabs):
+            return False
+        needed = [traps.levels] + (["scalar"] if traps.gap_scalar_pristine_eV is not None else [])
+        return all(getattr(slab, kind) is not None for slab in slabs for kind in needed)
+
 
 @dataclass
 class Collection:

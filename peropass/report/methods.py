@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from ase.constraints import FixAtoms
+
 from peropass.records import Record
-from peropass.report.collect import Collection
+from peropass.report.collect import Calculation, Collection
 
 REFERENCES = {
     "gpaw": "J. J. Mortensen et al., J. Chem. Phys. 160, 092503 (2024), 10.1063/5.0182685",
@@ -110,13 +112,12 @@ def _engine(found: Methods, settings: dict, used: dict[str, list[str]]) -> None:
 
 
 def _relaxation(found: Methods, collection: Collection, settings: dict) -> None:
-    calculations = [c.record for one in collection.evidence for c in one.calculations]
+    shown = [c for one in collection.evidence for c in one.calculations]
+    calculations = [c.record for c in shown]
     kpts = sorted({tuple(c.kpts) for c in calculations})
     if kpts:
         meshes = " and ".join(" x ".join(str(k) for k in mesh) for mesh in kpts)
-        found.say(
-            f"Slabs were relaxed with frozen bottom layers and a dipole layer along the surface normal, on k-point meshes of {meshes}"
-        )
+        found.say(f"Slabs were relaxed on k-point meshes of {meshes}{_boundary(shown)}")
     worst = max(
         (c.fmax_eV_per_ang for c in calculations if c.status == "ok" and c.fmax_eV_per_ang),
         default=None,
@@ -130,6 +131,17 @@ def _relaxation(found: Methods, collection: Collection, settings: dict) -> None:
             found.say(
                 f"The cubic lattice constant of {record.address.host} is {record.a_ang:.3f} Angstrom at these settings"
             )
+
+
+def _boundary(shown: list[Calculation]) -> str:
+    """What the structures say of frozen atoms and of the direction of the surface."""
+    finals = [c.final for c in shown if c.final is not None]
+    text = ""
+    if finals and all(any(isinstance(k, FixAtoms) for k in atoms.constraints) for atoms in finals):
+        text += ", with the atoms of the bottom layers frozen"
+    if finals and all(list(atoms.pbc) == [True, True, False] for atoms in finals):
+        text += ", open along the surface normal with a dipole layer"
+    return text
 
 
 def _poses(found: Methods, collection: Collection) -> None:

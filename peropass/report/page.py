@@ -21,6 +21,7 @@ from peropass.report import payload
 from peropass.report.collect import Collection, collect
 from peropass.report.limits import GENERAL_LIMITS, assumptions, settings_line
 from peropass.report.methods import methods, versions
+from peropass.report.tables import write_tables
 from peropass.report.validation import Comparison, all_passed, checks, comparisons
 
 TEMPLATES = Path(str(resources.files("peropass.report") / "templates"))
@@ -150,12 +151,20 @@ def write_report(
     campaign_dir: str | Path,
     out_html: str | Path | None = None,
     context: ReportContext | None = None,
+    tables: bool = True,
 ) -> Report:
-    """Collect `campaign_dir`, write the page (and its cards beside it if there are many); return what was written."""
+    """Collect `campaign_dir` and write the page; return what was written.
+
+    Beside the page: its cards if there are too many to embed and, with `tables`, the folder ``<name>-tables`` with
+    the same as JSON, ASE database and methods text. Figures are `peropass.report.figures.write_figures`.
+    """
     out = Path(out_html) if out_html is not None else Path(campaign_dir) / "report.html"
-    report = build_report(collect(campaign_dir), context, beside=f"{out.stem}-cards")
+    collection = collect(campaign_dir)
+    report = build_report(collection, context, beside=f"{out.stem}-cards")
     for name, text in report.beside.items():
         write_text(out.parent / name, text)
+    if tables:
+        write_tables(collection, out.parent / f"{out.stem}-tables")
     write_text(out, report.html)
     return report
 

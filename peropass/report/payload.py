@@ -141,11 +141,7 @@ def _structures(one: Evidence, best: Calculation | None) -> list[dict]:
 
 def _diagram(one: Evidence) -> list[dict]:
     """Panels of the aligned level diagram; empty where levels of one of the three slabs are missing."""
-    traps = one.candidate.traps if one.candidate is not None else None
-    slabs = (one.pristine_levels, one.socket_levels, one.levels)
-    if traps is None or any(slab is None for slab in slabs):
+    if not one.has_levels:
         return []
-    needed = [traps.levels] + (["scalar"] if traps.gap_scalar_pristine_eV is not None else [])
-    if any(getattr(slab, kind) is None for slab in slabs for kind in needed):
-        return []
-    return [panel.as_data() for panel in diagram_panels(*slabs, traps)]
+    panels = diagram_panels(one.pristine_levels, one.socket_levels, one.levels, one.candidate.traps)
+    return [panel.as_data() for panel in panels]

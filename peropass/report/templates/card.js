@@ -9,6 +9,8 @@ async function cardData(i) {
   return unpack(shards.get(shard)[i % SHARD]);
 }
 
+const some = (names, most = 6) => names.slice(0, most).join(", ") + (names.length > most ? ` and ${names.length - most} more` : "");
+
 const Card = {
   start(state) {
     this.state = state;
@@ -41,7 +43,7 @@ const Card = {
     return h("div", { class: "card-head" },
       h("div", null, h("h2", { id: "card-title" }, c.label[i]),
         h("p", null, rank === null ? "not ranked" : [h("b", null, `rank ${rank}`), c.rank_low[i] === c.rank_high[i] ? "" : ` (${c.rank_low[i]}${DASH}${c.rank_high[i]})`],
-          c.tied_with[i].length ? ` \u00b7 tied with ${c.tied_with[i].join(", ")}` : "", ` \u00b7 ${c.ligand_class[i]} \u00b7 ${c.host[i]} / ${c.termination[i]} / ${c.site[i]} \u00b7 `, h("code", null, c.candidate[i]))),
+          c.tied_with[i].length ? ` \u00b7 tied with ${some(c.tied_with[i])}` : "", ` \u00b7 ${c.ligand_class[i]} \u00b7 ${c.host[i]} / ${c.termination[i]} / ${c.site[i]} \u00b7 `, h("code", null, c.candidate[i]))),
       h("div", { class: "buttons" }, h("button", { type: "button", onclick: () => this.step(i, -1), "aria-label": "Previous row" }, "\u2190"), h("button", { type: "button", onclick: () => this.step(i, 1), "aria-label": "Next row" }, "\u2192"),
         h("button", { type: "button", class: "close", onclick: () => $("card").close() }, "Close")));
   },

@@ -93,7 +93,7 @@ const state = {
     if (this.opened !== null) p.set("card", this.key(this.opened));
     this.hash = p.toString();
     if (location.hash.slice(1) !== this.hash) history.replaceState(null, "", this.hash ? "#" + this.hash : location.pathname + location.search);
-    Map2.order !== Table.order && (Map2.order = Table.order, Map2.draw());
+    if (Map2.kept !== Table.kept) { Map2.kept = Table.kept; Map2.draw(); }
   },
 
   restore() {

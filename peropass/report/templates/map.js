@@ -43,7 +43,7 @@ const Map2 = {
     const { data } = this.state, c = data.columns, [ix, iy, ic] = ["map-x", "map-y", "map-c"].map((id) => $(id).value);
     if (!ix || !iy) { $("plot").replaceChildren(h("p", { class: "quiet" }, "Nothing to map: no row has two axes.")); return; }
     const X = this.values(ix), Y = this.values(iy), C = ic === "ligand_class" ? null : this.values(ic);
-    const chosen = new Set(Table.order);
+    const chosen = new Set(Table.kept);
     const points = [...Array(data.n).keys()].filter((i) => X[i] !== null && Y[i] !== null && chosen.has(i));
     const W = 980, H = 460, L = 104, R = 20, T = 12, B = 46;
     const [x0, x1] = extent(points.map((i) => X[i])), [y0, y1] = extent(points.map((i) => Y[i]));

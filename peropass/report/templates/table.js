@@ -48,6 +48,7 @@ const Table = {
     this.lower = {};
     this.buildFilters();
     this.buildColumns();
+    (window.requestIdleCallback || setTimeout)(() => { for (const id of ["label", "ligand_class", "site", "status"]) this.lower[id] ||= places(c[id]); });
     $("scroller").addEventListener("scroll", () => this.paint(), { passive: true });
     $("q").addEventListener("input", () => this.refresh());
     $("csv").addEventListener("click", () => this.download());
@@ -105,7 +106,7 @@ const Table = {
     if (id === "score") return this.state.scores;
     if (id === "trap_verdict") return values.map((v) => v === null ? null : Object.keys(VERDICTS).indexOf(v));
     if (typeof values.find((v) => v !== null) === "number") return values;
-    return this.lower[id] ||= values.map((v) => v === null ? null : String(v).toLowerCase());
+    return this.lower[id] ||= places(values);
   },
 
   // Recompute which rows show and in which order.
@@ -210,13 +211,13 @@ const Table = {
       return h("span", { class: "cell" }, h("b", { class: "v" }, rank), shift ? h("span", { class: "delta" }, `${shift > 0 ? "\u25b2" : "\u25bc"}${Math.abs(shift)} (was ${was})`) : "");
     }
     const x = (r) => most > 1 ? 3 + 38 * (r - 1) / (most - 1) : 22;
-    return h("span", { class: "cell", title: c.tied_with[i].length ? `tied with ${c.tied_with[i].join(", ")}` : null },
+    return h("span", { class: "cell", title: c.tied_with[i].length ? `tied with ${some(c.tied_with[i])}` : null },
       h("b", { class: "v" }, rank), h("span", { class: "e" }, low === high ? "" : `${low}${DASH}${high}`),
       s("svg", { width: 44, height: 12, "aria-hidden": "true" },
         s("line", { x1: 3, x2: 41, y1: 6, y2: 6, stroke: "var(--hair)" }),
         s("line", { x1: x(low), x2: x(high), y1: 6, y2: 6, stroke: "var(--grey)", "stroke-width": 4 }),
         s("circle", { cx: x(rank), cy: 6, r: 3, fill: "var(--ink)" })),
-      c.tied_with[i].length ? h("span", { class: "tag" }, `= ${c.tied_with[i].length}`, h("span", { class: "visually-hidden" }, ` tied with ${c.tied_with[i].join(", ")}`)) : "");
+      c.tied_with[i].length ? h("span", { class: "tag" }, `= ${c.tied_with[i].length}`, h("span", { class: "visually-hidden" }, ` tied with ${some(c.tied_with[i])}`)) : "");
   },
 
   energyCell(column, i) {
@@ -249,6 +250,13 @@ const Table = {
     URL.revokeObjectURL(link.href);
   },
 };
+
+// Place of each text in alphabetical order, equal texts alike: numbers sort faster than texts.
+function places(values) {
+  const lower = values.map((v) => v === null ? null : String(v).toLowerCase()), place = new Map();
+  [...new Set(lower)].filter((v) => v !== null).sort().forEach((v, k) => place.set(v, k));
+  return lower.map((v) => v === null ? null : place.get(v));
+}
 
 function domain(values, errors) {
   let low = 0, high = 0;
