@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING
 
 from peropass.chemistry.model import Anchor, Target
@@ -91,16 +92,15 @@ def apply_rule(rule: AnchorRule, molecule: Mol, where: str) -> tuple[Anchor, ...
     InputError
         The SMARTS does not parse.
     """
-    from rdkit import Chem, rdBase
-
-    with rdBase.BlockLogs():
-        pattern = Chem.MolFromSmarts(rule.smarts)
+    pattern, marked = _compiled(rule.smarts)
     if pattern is None:
         raise InputError(where, repr(rule.smarts), "a SMARTS pattern")
-    marked = [a.GetIdx() for a in pattern.GetAtoms() if a.GetAtomMapNum()] or [0]
+    matches = molecule.GetSubstructMatches(pattern, uniquify=False)
+    if not matches:
+        return ()
     classes = equivalent_classes(molecule)
     anchors, seen = [], set()
-    for match in molecule.GetSubstructMatches(pattern, uniquify=False):
+    for match in matches:
         chosen = [match[k] for k in marked]
         for group in [tuple(sorted(chosen))] if rule.together else [(i,) for i in chosen]:
             kind = tuple(sorted(classes[i] for i in group))
@@ -108,6 +108,19 @@ def apply_rule(rule: AnchorRule, molecule: Mol, where: str) -> tuple[Anchor, ...
                 seen.add(kind)
                 anchors.append(Anchor(anchor_name(molecule, group), group, rule.targets))
     return tuple(anchors)
+
+
+@cache
+def _compiled(smarts: str) -> tuple[Mol | None, tuple[int, ...]]:
+    """SMARTS pattern and its map-numbered atoms (the first atom if none is); None if it does not parse."""
+    from rdkit import Chem, rdBase
+
+    with rdBase.BlockLogs():
+        pattern = Chem.MolFromSmarts(smarts)
+    if pattern is None:
+        return None, ()
+    marked = tuple(a.GetIdx() for a in pattern.GetAtoms() if a.GetAtomMapNum())
+    return pattern, marked or (0,)
 
 
 def anchor_name(molecule: Mol, atoms: Sequence[int]) -> str:

@@ -91,17 +91,21 @@ def _embed(molecule: Mol, count: int, seed: int) -> Mol:
     options.maxIterations = 200
     embedded = Chem.Mol(molecule)
     with rdBase.BlockLogs():
-        found = list(AllChem.EmbedMultipleConfs(embedded, count, options))
-        if not found:
+        if AllChem.EmbedMolecule(embedded, options) < 0:
             options.useRandomCoords = True
-            found = list(AllChem.EmbedMultipleConfs(embedded, count, options))
-        if not found:
-            raise BuildError(
-                f"{Chem.MolToSmiles(Chem.RemoveHs(molecule))}: no 3-D solution by ETKDG"
-            )
+            if AllChem.EmbedMolecule(embedded, options) < 0:
+                raise BuildError(f"{_plain(molecule)}: no 3-D solution by ETKDG")
+        if count > 1:
+            AllChem.EmbedMultipleConfs(embedded, count, options)
         if AllChem.MMFFHasAllMoleculeParams(embedded):
             AllChem.MMFFOptimizeMoleculeConfs(embedded, numThreads=1, maxIters=500)
     return embedded
+
+
+def _plain(molecule: Mol) -> str:
+    from rdkit import Chem
+
+    return Chem.MolToSmiles(Chem.RemoveHs(molecule))
 
 
 def _is_flexible(molecule: Mol) -> bool:

@@ -9,16 +9,17 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache, cached_property
 from typing import TYPE_CHECKING
 
 from peropass.chemistry import acid_base
 from peropass.chemistry.molecules import (
+    HALIDES,
     composition,
     formal_charge,
     is_zwitterion,
     parse,
     split_parts,
-    written_smiles,
 )
 from peropass.chemistry.planned import Kind, PlannedReaction, Reference, bulk_reference
 from peropass.chemistry.reactions import (
@@ -106,6 +107,7 @@ def hill_formula(counts: dict[str, float]) -> str:
     return "".join(f"{e}{counts[e]:g}" if counts[e] != 1 else e for e in order)
 
 
+@cache
 def gas(smiles: str) -> Species:
     """Neutral molecule or set in the gas phase, named as chemists do where a short name is common."""
     from rdkit import Chem
@@ -213,7 +215,7 @@ class _Setting:
     def ligand(self) -> Species:
         return gas(self.smiles)
 
-    @property
+    @cached_property
     def references(self) -> tuple[Reference, ...]:
         """The ligand in the gas phase: every variant that may be the lowest one."""
         own = Reference(
@@ -429,25 +431,23 @@ def _neutral_channel(
 
 
 def _halide_donation(setting: _Setting) -> PlannedReaction:
-    """Carboxylate-capped socket + donor -> halide on the X site + by-products, as the library states them."""
+    """Carboxylate-capped slab + donor -> slab with the donor's halide + by-products of the library."""
     variant = setting.entry.variants.get(setting.variant)
     donation = variant.donation if variant else setting.entry.donation
     name: Kind = "halide-donation"
     if donation is None:
         return PlannedReaction(name, name, None, reason="the library states no by-products")
-    capped = Species(
-        f"{setting.slab_name}[X->OAc]",
-        add(setting.pristine.composition, {setting.ions.x: -1}, composition(ACETATE)),
-    )
-    products = [gas(p.replace("{x}", setting.ions.x)) for p in donation.by_products]
+    own = setting.ions.x
+    given = next(e for e in HALIDES if e in setting.ligand.composition)
+    vacant = add(setting.pristine.composition, {own: -1})
+    capped = Species(f"{setting.slab_name}[X->OAc]", add(vacant, composition(ACETATE)))
+    filled = Species(f"{setting.slab_name}[{own}->{given}]", add(vacant, {given: 1}))
+    products = [text.replace("{x}", own) for text in donation.by_products]
     terms = (
         (-donation.sites, capped),
         (-1, setting.ligand),
-        (donation.sites, setting.pristine),
-        *((1, p) for p in products),
+        (donation.sites, setting.pristine if given == own else filled),
+        *((1, gas(product)) for product in products),
     )
-    references = (
-        *setting.references,
-        *(setting.molecule(p.replace("{x}", setting.ions.x)) for p in donation.by_products),
-    )
+    references = (*setting.references, *(setting.molecule(product) for product in products))
     return PlannedReaction(name, name, Reaction(name, terms), references)
