@@ -72,38 +72,40 @@ class Journal:
             os.fsync(stream.fileno())
 
     def _load(self) -> None:
-        if not self.path.exists():
+        try:
+            whole = self.path.read_bytes()
+        except FileNotFoundError:
             return
-        good: list[str] = []
-        for number, line in enumerate(self.path.read_bytes().split(b"\n")):
-            if not line:
-                continue
+        good: list[bytes] = []
+        for line in whole.split(b"\n"):
             data = _checked(line)
-            if data is None:
+            if data is None or not self._continues(data, header=not good):
                 break
-            if number == 0 and data.get("physics_hash") != self.physics_hash:
-                break
-            if number > 0:
-                if data["index"] != len(self.steps):
-                    break
+            if good:
                 self.steps.append(_from_plain(data))
-            good.append(line.decode())
-        self._cut_to(good)
+            good.append(line)
+        self._cut_to(good, whole)
 
-    def _cut_to(self, good: list[str]) -> None:
+    def _continues(self, data: dict, header: bool) -> bool:
+        """A header of this physics, or the step after the last one."""
+        if header:
+            return data.get("physics_hash") == self.physics_hash
+        return data.get("index") == len(self.steps)
+
+    def _cut_to(self, good: list[bytes], whole: bytes) -> None:
         """Rewrite the file without its torn tail, by rename, so that appending stays valid."""
-        text = "".join(line + "\n" for line in good)
-        whole = self.path.read_bytes()
-        if whole == text.encode():
+        text = b"".join(line + b"\n" for line in good)
+        if good and whole == text:
             return
         self.dropped_lines = whole.count(b"\n") + (not whole.endswith(b"\n")) - len(good)
-        if self.writable:
-            if not good:
-                self.path.unlink()
-                return
-            temporary = self.path.with_suffix(".tmp")
-            temporary.write_text(text)
-            os.replace(temporary, self.path)
+        if not self.writable:
+            return
+        if not good:  # also an empty file: the next append must write the header
+            self.path.unlink(missing_ok=True)
+            return
+        temporary = self.path.with_suffix(".tmp")
+        temporary.write_bytes(text)
+        os.replace(temporary, self.path)
 
 
 def _line(data: dict) -> str:
