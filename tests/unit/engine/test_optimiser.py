@@ -1,0 +1,138 @@
+"""Steps are a pure function of the journal, converge on quadratic forms, and respect caps and frozen atoms."""
+
+import numpy as np
+import pytest
+from ase import Atoms
+
+from peropass.engine.journal import Journal, JournalStep
+from peropass.engine.optimiser import SMALLEST_CURVATURE_EV_PER_ANG2, next_positions
+
+CAP = 0.2
+
+
+def cluster(n=4, seed=3):
+    random = np.random.default_rng(seed)
+    return Atoms("CNOF"[:n], 1.4 * np.eye(4, 3)[:n] + random.normal(0, 0.05, (n, 3)))
+
+
+def quadratic(atoms, stiffness, seed=5):
+    """Energy and forces of a random positive-definite form around a hidden minimum near the start."""
+    random = np.random.default_rng(seed)
+    size = 3 * len(atoms)
+    basis = np.linalg.qr(random.normal(size=(size, size)))[0]
+    matrix = basis @ np.diag(np.geomspace(*stiffness, size)) @ basis.T
+    minimum = atoms.positions + random.normal(0, 0.1, (len(atoms), 3))
+
+    def evaluate(positions):
+        away = (positions - minimum).ravel()
+        return 0.5 * away @ matrix @ away, -(matrix @ away).reshape(-1, 3)
+
+    return evaluate, minimum
+
+
+def as_step(index, positions, energy, forces):
+    return JournalStep(index, positions, forces, energy, energy, 0.0, 1, 0.0, "defaults")
+
+
+def descend(atoms, evaluate, free, n):
+    positions, steps = atoms.positions.copy(), []
+    for index in range(n):
+        energy, forces = evaluate(positions)
+        steps.append(as_step(index, positions, energy, forces))
+        positions = next_positions(atoms, steps, free, CAP)
+    return steps
+
+
+@pytest.mark.parametrize("stiffness", [(1.0, 5.0), (0.5, 60.0)])
+def test_quadratic_forms_converge(stiffness):
+    atoms = cluster()
+    evaluate, minimum = quadratic(atoms, stiffness)
+    steps = descend(atoms, evaluate, np.arange(4), 40)
+    assert np.abs(steps[-1].positions - minimum).max() < 1e-3
+    assert steps[-1].energy_eV < 1e-4
+
+
+def test_the_same_history_gives_the_same_step_bit_for_bit(tmp_path):
+    """A run that was killed after step k goes on exactly as if it had not been."""
+    atoms = cluster()
+    evaluate, _ = quadratic(atoms, (0.5, 60.0))
+    steps = descend(atoms, evaluate, np.arange(4), 6)
+    journal = Journal(tmp_path / "j", "x")
+    for one in steps[:4]:
+        journal.append(one)
+    replayed = Journal(tmp_path / "j", "x").steps
+    assert np.array_equal(next_positions(atoms, replayed, np.arange(4), CAP), steps[4].positions)
+
+
+def test_frozen_atoms_stay_bit_for_bit():
+    atoms = cluster()
+    evaluate, _ = quadratic(atoms, (1.0, 5.0))
+    steps = descend(atoms, evaluate, np.array([1, 3]), 8)
+    for one in steps:
+        assert np.array_equal(one.positions[[0, 2]], atoms.positions[[0, 2]])
+    assert not np.array_equal(steps[-1].positions[[1, 3]], atoms.positions[[1, 3]])
+
+
+def test_no_atom_moves_further_than_the_cap():
+    atoms = cluster()
+    huge = as_step(0, atoms.positions, 0.0, np.full((4, 3), 1e3))
+    moved = np.linalg.norm(
+        next_positions(atoms, [huge], np.arange(4), CAP) - atoms.positions, axis=1
+    )
+    assert moved.max() == pytest.approx(CAP)
+
+
+def test_a_rise_in_energy_shortens_the_cap():
+    atoms = cluster()
+    first = as_step(0, atoms.positions, 0.0, np.full((4, 3), 1e3))
+    up = as_step(1, atoms.positions + 0.01, 1.0, np.full((4, 3), 1e3))
+    moved = np.linalg.norm(
+        next_positions(atoms, [first, up], np.arange(4), CAP) - up.positions, axis=1
+    )
+    assert moved.max() == pytest.approx(CAP / 2)
+
+
+def test_steps_go_downhill():
+    """The model Hessian is positive definite, so the first step has a component along the force."""
+    atoms = cluster()
+    evaluate, _ = quadratic(atoms, (0.5, 60.0))
+    energy, forces = evaluate(atoms.positions)
+    start = as_step(0, atoms.positions, energy, forces)
+    move = next_positions(atoms, [start], np.arange(4), CAP) - atoms.positions
+    assert (move * forces).sum() > 0
+
+
+def test_no_force_no_step():
+    atoms = cluster()
+    start = as_step(0, atoms.positions, 0.0, np.zeros((4, 3)))
+    assert np.array_equal(next_positions(atoms, [start], np.arange(4), CAP), atoms.positions)
+
+
+def test_two_equal_steps_do_not_divide_by_zero():
+    """A history without movement carries no curvature."""
+    atoms = cluster()
+    forces = np.full((4, 3), 0.1)
+    steps = [as_step(i, atoms.positions, 0.0, forces) for i in range(2)]
+    assert np.isfinite(next_positions(atoms, steps, np.arange(4), CAP)).all()
+
+
+def test_steps_turn_with_the_structure():
+    atoms = cluster()
+    evaluate, _ = quadratic(atoms, (0.5, 60.0))
+    steps = descend(atoms, evaluate, np.arange(4), 3)
+    turn = np.linalg.qr(np.random.default_rng(1).normal(size=(3, 3)))[0]
+    turned_atoms = atoms.copy()
+    turned_atoms.positions = atoms.positions @ turn.T
+    turned = [as_step(s.index, s.positions @ turn.T, s.energy_eV, s.forces @ turn.T) for s in steps]
+    expected = next_positions(atoms, steps, np.arange(4), CAP) @ turn.T
+    assert next_positions(turned_atoms, turned, np.arange(4), CAP) == pytest.approx(
+        expected, abs=1e-9
+    )
+
+
+def test_the_softest_direction_steps_as_if_it_were_this_stiff():
+    """A lone atom has only the floor of the model Hessian, and its step is force over that."""
+    atom = Atoms("Cs", [(0, 0, 0)])
+    start = as_step(0, atom.positions, 0.0, np.array([[0.05, 0, 0]]))
+    move = next_positions(atom, [start], np.array([0]), CAP)[0, 0]
+    assert 0 < move <= 0.05 / SMALLEST_CURVATURE_EV_PER_ANG2
