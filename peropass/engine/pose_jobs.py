@@ -18,6 +18,8 @@ from peropass.surfaces.defects import locate_holes
 from peropass.surfaces.funnel import run_funnel
 from peropass.surfaces.poses import PoseSet, generate_poses
 
+MINIMUM_RELAXED_POSES = 2
+
 
 def run(
     socket: Atoms | None,
@@ -85,14 +87,33 @@ def _placed(
 
 
 def _scores(placed: PoseSet, settings: PoseSettings, toy: bool) -> list[xtb.XtbScore]:
+    """Score all poses as placed, then relax the ligand of the better half: the others cannot win by xtb_steps steps."""
+    structures = [pose.atoms for pose in placed.poses]
     if toy or settings.xtb == "none":
         return [
-            xtb.XtbScore(energy_xtb_eV=None, accepted=False, reason="cheap tier is off", method="none", atoms=p.atoms)
-            for p in placed.poses
+            xtb.XtbScore(
+                energy_xtb_eV=None,
+                accepted=False,
+                reason="cheap tier is off",
+                method="none",
+                atoms=atoms,
+            )
+            for atoms in structures
         ]
-    return xtb.score_poses(
-        [pose.atoms for pose in placed.poses], method=settings.xtb, relax_steps=settings.xtb_steps
-    )
+    scores = xtb.score_poses(structures, method=settings.xtb, relax_steps=0)
+    if settings.xtb_steps == 0:
+        return scores
+    for k in _better_half(scores, at_least=max(MINIMUM_RELAXED_POSES, settings.relax)):
+        scores[k] = xtb.score_poses(
+            [structures[k]], method=settings.xtb, relax_steps=settings.xtb_steps
+        )[0]
+    return scores
+
+
+def _better_half(scores: list[xtb.XtbScore], at_least: int) -> list[int]:
+    known = [k for k, score in enumerate(scores) if score.energy_xtb_eV is not None]
+    order = sorted(known, key=lambda k: scores[k].energy_xtb_eV)
+    return order[: max(at_least, (len(order) + 1) // 2)]
 
 
 def _with_file(pose: Pose) -> Pose:
