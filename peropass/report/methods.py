@@ -129,8 +129,12 @@ def _relaxation(found: Methods, collection: Collection, settings: dict) -> None:
     for record in collection.eos:
         if record.a_ang is not None:
             found.say(
-                f"The cubic lattice constant of {record.address.host} is {record.a_ang:.3f} Angstrom at these settings"
+                f"The cubic lattice constant of {_formula(record.composition)} is {record.a_ang:.3f} Angstrom at these settings"
             )
+
+
+def _formula(composition: dict[str, int]) -> str:
+    return "".join(symbol + (str(n) if n > 1 else "") for symbol, n in composition.items())
 
 
 def _boundary(shown: list[Calculation]) -> str:

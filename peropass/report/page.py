@@ -71,21 +71,23 @@ def _viewer() -> str:
     return base64.b64encode(gzip.compress(text, 9, mtime=0)).decode()
 
 
-def _environment() -> Environment:
-    environment = Environment(
+def environment() -> Environment:
+    """Templates with autoescape; an undefined name is an error."""
+    made = Environment(
         loader=FileSystemLoader(TEMPLATES),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["number"] = lambda value, digits=3: (
+    made.filters["number"] = lambda value, digits=3: (
         "\u2013" if value is None else f"{value:.{digits}f}"
     )
-    return environment
+    return made
 
 
-def _source(name: str) -> Markup:
+def source(name: str) -> Markup:
+    """A style sheet or script of ours, as it stands."""
     return Markup((TEMPLATES / name).read_text(encoding="utf-8"))
 
 
@@ -112,11 +114,11 @@ def build_report(
     compared = [*comparisons(collection), *context.validation]
     checked = [*checks(collection), *context.checks]
     html = (
-        _environment()
+        environment()
         .get_template("page.html.j2")
         .render(
-            style=_source("report.css"),
-            scripts=[_source(name) for name in SCRIPTS],
+            style=source("report.css"),
+            scripts=[source(name) for name in SCRIPTS],
             viewer=_viewer(),
             rows=payload.pack(payload.table(collection.evidence, collection.ranking)),
             cards=cards if embedded else [],
