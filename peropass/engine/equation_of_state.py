@@ -163,9 +163,7 @@ class _Scan:
         self.cell, self.job, self.folder = cell, job, folder
         self.progress, self.watch = progress, watch
         self.file = folder / "points.json"
-        self.known: dict[str, list[float]] = (
-            json.loads(self.file.read_text()) if self.file.exists() else {}
-        )
+        self.known = _known_points(self.file)
 
     def converge(self) -> tuple[Fit, Fit]:
         """Fits with and without dispersion, each from points centred on its own minimum."""
@@ -210,6 +208,14 @@ class _Scan:
             EosPoint(a_ang=float(a), energy_eV=round(pair[0] + pair[1], 6))
             for a, pair in sorted(self.known.items())
         ]
+
+
+def _known_points(file: Path) -> dict[str, list[float]]:
+    """Energies of an earlier attempt; a file that does not parse is none, and its points are computed again."""
+    try:
+        return json.loads(file.read_text())
+    except (FileNotFoundError, ValueError):
+        return {}
 
 
 def bulk_setting(protocol) -> Setting:
