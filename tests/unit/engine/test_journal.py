@@ -60,14 +60,15 @@ def test_a_file_cut_at_any_byte_keeps_every_whole_step(tmp_path, whole):
     ends = [
         i + 1 for i, byte in enumerate(whole) if byte == ord("\n")
     ]  # header, step 0, step 1, ...
-    path = tmp_path / "journal.jsonl"
     for length in range(len(whole) + 1):
+        path = tmp_path / f"{length}.jsonl"
         path.write_bytes(whole[:length])
         journal = Journal(path, HASH, writable=False)
         complete = sum(length >= end - 1 for end in ends[1:])  # a lost line feed loses nothing
         assert len(journal.steps) == complete
         assert all(same(found, step(i)) for i, found in enumerate(journal.steps))
     for length in range(0, len(whole), 89):
+        path = tmp_path / f"{length}.jsonl"
         path.write_bytes(whole[:length])
         journal = Journal(path, HASH)
         for index in range(len(journal.steps), N_STEPS):
