@@ -348,8 +348,9 @@ def _place_beside(
     there = sum((placed[i] for i in sorted(placed)), Atoms())
     heads = np.array([head_position(placed[i], model.parts[i]) for i in sorted(placed)])
     charges = np.array([model.parts[i].charge for i in sorted(placed)])
-    origin = heads[int(np.argmin(charges * np.sign(charge or 1)))]
-    directions = even_directions(n)[[k]] if rank == 1 else even_directions(24)
+    # ASSUME a neutral part goes to the most positive ion, since donors bind metals; an ion goes to the most opposite one
+    origin = heads[int(np.argmin(charges * (np.sign(charge) or -1)))]
+    directions = even_directions(n)[[k]] if rank == 1 else np.roll(even_directions(24), -k, axis=0)
     index = next(i for i in range(len(model.parts)) if i not in placed and _same(model, i, part))
     best, best_energy = None, np.inf
     for direction in directions:

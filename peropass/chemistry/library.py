@@ -4,18 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import yaml
 from pydantic import ValidationError
 
 from peropass.chemistry.entries import LigandEntry
+from peropass.chemistry.model import LigandModel, LigandPart
 from peropass.chemistry.model_plan import ModelPlan, plan_model
 from peropass.errors import InputError
 from peropass.ids import NAME
-
-if TYPE_CHECKING:
-    from peropass.chemistry.model import LigandModel, LigandPart
 
 DEFAULT_PATH = Path(__file__).resolve().parents[2] / "structures" / "ligands.yaml"
 KEYS_EXPLAINED = "the keys explained at the top of structures/ligands.yaml"
@@ -197,7 +194,6 @@ def build_model(
         Naming entry and key: SMILES, charge balance, truncation, anchors, variant, partner.
     """
     from peropass.chemistry import descriptors
-    from peropass.chemistry.model import LigandModel
 
     plan = plan_model(
         entry, tail_carbons=tail_carbons, halide=halide, variant=variant, partner=partner
@@ -220,9 +216,48 @@ def build_model(
     return model
 
 
+def model_from_smiles(
+    smiles: str,
+    *,
+    name: str = "molecule",
+    unpaired: int = 0,
+    n_conformers: int = DEFAULT_CONFORMERS,
+    seed: int = DEFAULT_SEED,
+) -> LigandModel:
+    """Model of any neutral set that is no entry, e.g. a reference molecule or complex of a planned reaction.
+
+    Raises
+    ------
+    InputError
+        `name` does not parse, is charged or has no 3-D solution.
+    """
+    entry = LigandEntry(
+        **{"class": "L-type"},
+        id=name,
+        name=name,
+        where=name,
+        smiles=smiles,
+        unpaired=unpaired,
+        hosts=("any",),
+        truncate={"whole": "not an entry of the library"},
+    )
+    plan = plan_model(entry, need_anchors=False)
+    return LigandModel(
+        ligand=name,
+        variant="default",
+        ligand_class=entry.ligand_class,
+        smiles=".".join(plan.parts),
+        full_smiles=plan.full_smiles,
+        truncation=plan.truncation,
+        parts=tuple(_build_part(plan, i, n_conformers, seed) for i in range(len(plan.parts))),
+        atom_map=plan.atom_map,
+        spin_polarised=unpaired > 0,
+        descriptors={"unpaired_electrons": float(unpaired)},
+    )
+
+
 def _build_part(plan: ModelPlan, index: int, n_conformers: int, seed: int) -> LigandPart:
     from peropass.chemistry.conformers import part_conformers
-    from peropass.chemistry.model import LigandPart
     from peropass.chemistry.molecules import is_zwitterion, parse
     from peropass.errors import BuildError
 

@@ -29,8 +29,11 @@ def plan_model(
     halide: str | None = None,
     variant: str = "default",
     partner: str | None = None,
+    need_anchors: bool = True,
 ) -> ModelPlan:
     """Resolve SMILES, halide, partner, truncation and anchors of a model; no 3-D yet.
+
+    Without `need_anchors` a part that no rule knows (BF3, MeBr) has none: enough for a molecule in the gas phase.
 
     Raises
     ------
@@ -61,7 +64,7 @@ def plan_model(
         atom_map=atom_map,
         truncation=text,
         motifs=spec.motifs or entry.motifs,
-        anchors=_anchors(entry, spec, pieces, variant),
+        anchors=_anchors(entry, spec, pieces, variant, need_anchors),
     )
 
 
@@ -161,7 +164,9 @@ def _truncate(entry: LigandEntry, spec: Variant, full_parts: list, tail_carbons:
     return pieces, f"tails cut to {lengths} carbon{plural} ({removed} carbon atoms fewer)"
 
 
-def _anchors(entry: LigandEntry, spec: Variant, pieces: list, variant: str) -> tuple[tuple, ...]:
+def _anchors(
+    entry: LigandEntry, spec: Variant, pieces: list, variant: str, needed: bool
+) -> tuple[tuple, ...]:
     """Anchors of each part: the library's where it replaces the rules, else by rule, plus its additions."""
     from peropass.chemistry.anchors import find_anchors
     from peropass.chemistry.conformers import with_hydrogens
@@ -173,7 +178,7 @@ def _anchors(entry: LigandEntry, spec: Variant, pieces: list, variant: str) -> t
     anchors = []
     for piece, molecule, own, more in zip(pieces, molecules, replaced, added, strict=True):
         found = (*(own or find_anchors(molecule)), *more)
-        if not found:
+        if needed and not found:
             raise InputError(
                 f"{prefix}.anchors", f"no anchor by rule in {piece.smiles}", "anchors by SMARTS"
             )

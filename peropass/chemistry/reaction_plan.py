@@ -146,6 +146,7 @@ def reactions_for(
     *,
     smiles: str | None = None,
     variant: str = "default",
+    tail_carbons: int | None = None,
     site: str = "V-CsX",
     termination: str = "001",
     natives: Mapping[str, str] | None = None,
@@ -159,7 +160,9 @@ def reactions_for(
     ions : HostIons, optional
         Ions of the host; CsPbBr3 if not given.
     smiles : str, optional
-        Model set really used (another tail length, halide or partner); by default planned from the entry.
+        Model set really used (another halide or partner); by default planned from the entry.
+    tail_carbons : int, optional
+        As given to `build_model`, so that competing reference variants are cut alike.
     site, termination : str
         For the names of the slabs in the equations.
     natives : mapping, optional
@@ -175,8 +178,10 @@ def reactions_for(
     if smiles is None:
         from peropass.chemistry.library import plan_model
 
-        smiles = ".".join(plan_model(entry, halide=ions.x, variant=variant).parts)
-    setting = _Setting(entry, variant, ions, smiles, site, termination)
+        smiles = ".".join(
+            plan_model(entry, tail_carbons=tail_carbons, halide=ions.x, variant=variant).parts
+        )
+    setting = _Setting(entry, variant, ions, smiles, tail_carbons, site, termination)
     if natives is None:
         natives = {name: text.format(x=ions.x) for name, text in NATIVE_MODELS.items()}
     planned = [_binding(setting), _exchange(setting), _exchange_acid(setting)]
@@ -195,6 +200,7 @@ class _Setting:
     variant: str
     ions: HostIons
     smiles: str
+    tail_carbons: int | None
     site: str
     termination: str
 
@@ -229,7 +235,9 @@ class _Setting:
     def _variant_reference(self, variant: str) -> Reference:
         from peropass.chemistry.library import plan_model
 
-        plan = plan_model(self.entry, halide=self.ions.x, variant=variant)
+        plan = plan_model(
+            self.entry, tail_carbons=self.tail_carbons, halide=self.ions.x, variant=variant
+        )
         return Reference(
             variant_id(self.entry, variant), "molecule", ".".join(plan.parts), self.entry.unpaired
         )

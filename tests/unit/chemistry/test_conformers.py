@@ -17,7 +17,7 @@ from peropass.chemistry.conformers import (
     rmsd_ang,
     with_hydrogens,
 )
-from peropass.chemistry.library import build_model, load_library
+from peropass.chemistry.library import build_model, load_library, model_from_smiles
 
 LIBRARY = load_library()
 
@@ -102,6 +102,20 @@ def test_neutral_tautomer_is_the_gas_phase_form_of_taurine():
     from peropass.engine.xtb_molecules import single_point
 
     assert neutral.info["energy_gfn2_eV"] < single_point(zwitterion).energy_eV - 0.2
+
+
+def test_a_neutral_donor_binds_the_metal_of_a_complex():
+    """Water on ZnCl2: O on Zn near 2.0-2.1 A, not on chloride."""
+    model = model_from_smiles("O.[Zn+2].[Cl-].[Cl-]", n_conformers=1)
+    atoms = gas_phase_conformers(model, 1)[0]
+    assert atoms.get_chemical_symbols() == ["O", "H", "H", "Zn", "Cl", "Cl"]
+    assert atoms.get_distance(0, 3) == pytest.approx(2.05, abs=0.2)
+
+
+def test_molecules_without_an_anchor_still_have_a_gas_phase():
+    """BF3 is planar with B-F 1.31 A; GFN2 is good to a few hundredths."""
+    atoms = gas_phase_conformers(model_from_smiles("FB(F)F"), 1)[0]
+    assert atoms.get_distances(1, [0, 2, 3]) == pytest.approx([1.31] * 3, abs=0.04)
 
 
 def test_directions_cover_the_sphere_evenly():

@@ -157,6 +157,14 @@ def test_zwitterion_needs_its_tautomer_as_a_reference():
     assert [r.id for r in planned["desorption-proton-transfer"].references] == ["taurine-neutral"]
 
 
+def test_competing_variants_are_cut_alike():
+    entry = LIBRARY.entries["norvaline"]
+    for carbons in (1, 2):
+        planned = {p.name: p for p in reactions_for(entry, tail_carbons=carbons)}
+        first, second = planned["binding"].references
+        assert gas(first.definition).composition == gas(second.definition).composition
+
+
 def test_exchange_needs_the_site_that_is_one_salt_short():
     planned = {p.name: p for p in reactions_for(LIBRARY.entries["ddab"], site="V-X")}
     assert "V-X" in planned["exchange"].reason
