@@ -89,12 +89,12 @@ def relax(
             positions = atoms.positions.copy()
         step, last = _ionic_step(atoms, positions, protocol, engine, len(journal.steps))
         journal.append(step)
-        if step.rung not in ("defaults", "toy") and f"SCF remedy: {step.rung}" not in remedies:
-            remedies.append(f"SCF remedy: {step.rung}")
         if on_step:
             on_step(len(journal.steps), step, largest_force(step.forces, free))
     relaxed = atoms.copy()
     relaxed.positions = journal.steps[-1].positions
+    rungs = dict.fromkeys(step.rung for step in journal.steps)  # also those of an attempt that was killed
+    remedies += [f"SCF remedy: {rung}" for rung in rungs if rung not in ("defaults", "toy")]
     return Relaxation(relaxed, converged, journal.steps, resumed_from, last, remedies)
 
 
