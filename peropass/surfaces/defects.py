@@ -26,7 +26,7 @@ ALLOWED_SITES = (
     "pristine, V-X, V-Cs, V-Pb, V-CsX, V-PbX2, Cs-Pb, Pb-X, ad-X, ad-Pb, M-Pb, M-Pb-deep, "
     "each M-Pb also with -V-Cs or -V-X (the host's own ions in place of Cs, Pb, X)"
 )
-NEAREST_FACTOR = 1.1
+NEAREST_FACTOR = 1.15  # pairs this much longer than the nearest count as neighbours under a tilt
 # ASSUME an adatom starts at 1.15 times the sum of covalent radii, the ratio of bulk CsPbBr3 (1.12)
 # rounded up, above the ion that it binds to.
 ADATOM_FACTOR = 1.15
@@ -153,8 +153,7 @@ def defect_variants(slab: Atoms, change: Change) -> list[tuple[tuple[int, ...], 
         return []
     maps = _permutations(slab)
     left, variants = dict.fromkeys(choices), []
-    scores = {choice: _signature(slab, choice) for choice in choices}
-    for choice in sorted(choices, key=lambda c: tuple(-s for s in scores[c])):
+    for choice in sorted(choices, key=lambda c: _preference(slab, c)):
         if choice not in left:
             continue
         orbit = {_ordered(change, [int(mapping[i]) for i in choice]) for mapping in maps}
@@ -226,7 +225,7 @@ def _layers(slab: Atoms) -> np.ndarray:
 
 
 def _nearest_pairs(slab: Atoms, first: list[int], second: list[int]) -> list[tuple[int, int]]:
-    """Pairs at the shortest distance between two sets of atoms, up to 10 %."""
+    """Pairs at about the shortest distance between two sets of atoms."""
     cell = slab.cell.array
     vectors = slab.positions[second][None] - slab.positions[first][:, None]
     lengths = np.linalg.norm(minimum_image(vectors, cell), axis=-1)
@@ -259,6 +258,16 @@ def _permutations(slab: Atoms) -> list[np.ndarray]:
         rows, columns = linear_sum_assignment(gaps**2 + 1e4 * different)
         maps.append(columns[np.argsort(rows)])
     return maps
+
+
+def _preference(slab: Atoms, choice: tuple[int, ...]) -> tuple[float, ...]:
+    """Sort key: the nearest pair first, then denser surroundings, then handedness."""
+    signature = tuple(-value for value in _signature(slab, choice))
+    if len(choice) != 2:
+        return (0.0, *signature)
+    vector = slab.positions[choice[1]] - slab.positions[choice[0]]
+    length = float(np.linalg.norm(minimum_image(vector, slab.cell.array)))
+    return (round(length, 1), *signature)
 
 
 def _signature(slab: Atoms, choice: tuple[int, ...]) -> tuple[float, float]:

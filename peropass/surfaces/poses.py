@@ -139,14 +139,6 @@ def generate_poses(
     filters: list[Filter] = []
     total = sum(len(batch.positions) for batch in batches)
     filters.append(Filter(name="placed", before=total, after=total))
-    closest = _filter(
-        filters, "clash", batches, lambda b: _contact_ratio(socket, b, numbers), min_contact
-    )
-    if not any(len(b.positions) for b in batches):
-        raise BuildError(
-            f"ligand {model.ligand}: every pose clashes; best contact {closest:.2f} of the sum of "
-            f"covalent radii, allowed {min_contact:.2f}"
-        )
     cell = socket.cell.array
     signs = np.concatenate([np.full(len(p.symbols), np.sign(p.charge)) for p in model.parts])
     best = _filter(
@@ -161,6 +153,14 @@ def generate_poses(
         raise BuildError(
             f"ligand {model.ligand}: ligand touches its lateral image in the {sides} A cell; best "
             f"contact {best:.2f} of the sum of contact radii, allowed {IMAGE_CONTACT:.2f}"
+        )
+    closest = _filter(
+        filters, "clash", batches, lambda b: _contact_ratio(socket, b, numbers), min_contact
+    )
+    if not any(len(b.positions) for b in batches):
+        raise BuildError(
+            f"ligand {model.ligand}: every pose clashes; best contact {closest:.2f} of the sum of "
+            f"covalent radii, allowed {min_contact:.2f}"
         )
     room = _filter(filters, "headroom", batches, lambda b: _headroom(socket, b), MIN_HEADROOM_ANG)
     if not any(len(b.positions) for b in batches):

@@ -1,0 +1,85 @@
+"""The cheap tier: repeats, averaging over copies, and which relaxed poses are not believed."""
+
+import numpy as np
+import pytest
+from ase import Atoms
+from ase.build import molecule
+
+from peropass.engine import xtb
+from peropass.errors import EngineError
+
+
+def adsorbate(cell=(9.0, 9.0, 14.0)) -> Atoms:
+    """Water over a frozen neon atom, tagged as ligand and slab."""
+    atoms = Atoms("Ne", positions=[[0, 0, 4.0]]) + molecule("H2O")
+    atoms.positions[1:] += [0, 0, 7.0]
+    atoms.set_cell(cell)
+    atoms.pbc = (True, True, False)
+    atoms.set_array("fragment", np.array([0, 1, 1, 1]))
+    return atoms
+
+
+@pytest.mark.parametrize(
+    ("lengths", "counts"), [((8.46, 8.46), (2, 2)), ((16.0, 5.9), (1, 3)), ((20, 20), (1, 1))]
+)
+def test_repeats_reach_16_angstrom(lengths, counts):
+    assert xtb.repeats(Atoms("H", cell=[*lengths, 30])) == counts
+
+
+def test_skewed_cells_are_measured_by_their_heights():
+    atoms = Atoms("H", cell=[[10, 0, 0], [8, 6, 0], [0, 0, 30]])
+    assert xtb.repeats(atoms) == (3, 3)
+
+
+def test_energy_per_cell_does_not_depend_on_the_repeat():
+    """Far-apart molecules: the energy of one of four copies is that of one, forces alike."""
+    atoms = adsorbate((16.5, 16.5, 14.0))
+    results = []
+    for least in (16.0, 17.0):
+        one = atoms.copy()
+        one.calc = xtb.FrozenSlabXtb("GFN1-xTB", least)
+        results.append((one.get_potential_energy(), one.get_forces()))
+    assert results[0][0] == pytest.approx(results[1][0], abs=2e-3)
+    assert results[0][1] == pytest.approx(results[1][1], abs=5e-3)
+
+
+def test_only_the_ligand_moves_and_downhill():
+    pose = adsorbate()
+    placed, relaxed = (xtb.score_poses([pose], relax_steps=steps)[0] for steps in (0, 3))
+    assert not placed.accepted
+    assert np.array_equal(placed.atoms.positions, pose.positions)
+    assert relaxed.accepted
+    assert relaxed.energy_xtb_eV < placed.energy_xtb_eV
+    assert np.array_equal(relaxed.atoms.positions[0], pose.positions[0])
+    assert "GFN1-xTB" in relaxed.reason
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda p: p.__setitem__((1, 2), p[1, 2] + 3.5), "an atom moved 3.5"),
+        (lambda p: p.__setitem__((2, 2), p[2, 2] + 2.5), "bonds of the ligand changed"),
+        (lambda p: p.__setitem__((slice(1, 4), 2), p[1:4, 2] - 2.3), "contact"),
+    ],
+)
+def test_broken_geometries_are_refused_with_the_number(change, words):
+    before, after = adsorbate(), adsorbate()
+    change(after.positions)
+    assert words in xtb._refusal(before, after, np.array([1, 2, 3]), 0.0, -0.1, 0.1)
+
+
+@pytest.mark.parametrize(
+    ("energies", "force", "words"),
+    [((0.0, -1e5), 0.1, "energy fell"), ((0.0, 0.2), 0.1, "rose"), ((0.0, -0.1), 1e3, "force")],
+)
+def test_collapsed_energies_and_forces_are_refused(energies, force, words):
+    """GFN1 collapses in small cells to -1e5 eV and 1e3 eV/A."""
+    pose = adsorbate()
+    assert words in xtb._refusal(pose, pose, np.array([1, 2, 3]), *energies, force)
+
+
+def test_unknown_method_and_mixed_compositions_are_refused():
+    with pytest.raises(EngineError, match="GFN1-xTB, GFN2-xTB"):
+        xtb.score_poses([adsorbate()], method="GFN9")
+    with pytest.raises(EngineError, match="different composition"):
+        xtb.score_poses([adsorbate(), adsorbate()[:3]])

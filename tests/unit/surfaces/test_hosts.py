@@ -1,0 +1,94 @@
+"""Structure files: published cells, space groups, sources."""
+
+import csv
+import hashlib
+
+import numpy as np
+import pytest
+import spglib
+
+from peropass.errors import InputError
+from peropass.surfaces.hosts import STRUCTURES, bulk, host_names, load_host, load_phase
+
+ALL = [(folder, name) for folder in ("hosts", "phases") for name in host_names(STRUCTURES / folder)]
+
+
+@pytest.mark.parametrize(
+    ("name", "a_ang"),
+    [("CsPbCl3-cubic", 5.605), ("CsPbBr3-cubic", 5.874), ("CsPbI3-cubic", 6.289)],
+)
+def test_published_cubic_constants(name, a_ang):
+    assert load_host(name).pseudocubic_ang == pytest.approx(a_ang, abs=1e-9)
+
+
+@pytest.mark.parametrize(("folder", "name"), ALL)
+def test_cell_has_the_stated_symmetry_and_content(folder, name):
+    host = load_host(name, STRUCTURES / folder)
+    atoms = bulk(host)
+    data = spglib.get_symmetry_dataset(
+        (atoms.cell.array, atoms.get_scaled_positions(), atoms.numbers), symprec=1e-3
+    )
+    assert data.number == host.space_group
+    charges = {e: q for ions in host.ions.values() for e, q in ions.items()}
+    assert sum(charges[s] for s in atoms.get_chemical_symbols()) == 0
+    assert len(atoms) % host.formula_units == 0
+
+
+@pytest.mark.parametrize(("folder", "name"), ALL)
+def test_bond_lengths_are_chemical(folder, name):
+    """Pb-X and Sn-X bonds of halides lie between 2.6 and 3.4 A; no ion comes nearer than that."""
+    atoms = bulk(load_host(name, STRUCTURES / folder))
+    atoms = atoms.repeat(2) if len(atoms) < 25 else atoms
+    distances = atoms.get_all_distances(mic=True)
+    np.fill_diagonal(distances, np.inf)
+    ion = atoms.arrays["ion"]
+    assert distances.min() > 2.6
+    if "B" in ion:
+        assert distances[np.ix_(ion == "B", ion == "X")].min(axis=1).max() < 3.4
+
+
+@pytest.mark.parametrize("halide", ["Cl", "Br", "I"])
+def test_octahedra_of_tilted_phases_are_regular(halide):
+    """Six Pb-X bonds of one length: tilted phases turn octahedra and hardly distort them."""
+    atoms = bulk(load_host(f"CsPb{halide}3-ortho")).repeat(2)
+    ion = atoms.arrays["ion"]
+    distances = np.sort(atoms.get_all_distances(mic=True)[np.ix_(ion == "B", ion == "X")], axis=1)
+    assert np.ptp(distances[:, :6]) < 0.06
+    assert (distances[:, 6] > 4.5).all()
+
+
+def test_scaling_keeps_the_shape():
+    host = load_host("CsPbBr3-ortho")
+    atoms = bulk(host, 6.0)
+    assert (atoms.get_volume() / host.formula_units) ** (1 / 3) == pytest.approx(6.0)
+    assert atoms.cell.lengths()[2] / atoms.cell.lengths()[0] == pytest.approx(11.759 / 8.207)
+
+
+def test_unknown_host_is_one_line_with_the_allowed_names():
+    with pytest.raises(InputError) as error:
+        load_host("CsPbF3-cubic")
+    assert "CsPbF3-cubic" in str(error.value)
+    assert "CsPbBr3-cubic" in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_unknown_key_is_named(tmp_path):
+    text = (STRUCTURES / "phases" / "CsBr.yaml").read_text()
+    (tmp_path / "CsBr.yaml").write_text(text + "colour: white\n")
+    with pytest.raises(InputError, match="colour"):
+        load_host("CsBr", tmp_path)
+
+
+def test_reservoir_without_b_ion_says_so():
+    with pytest.raises(InputError, match="no B ion"):
+        load_phase("CsBr").symbol("B")
+
+
+def test_sources_list_every_structure_file_with_its_hash():
+    with open(STRUCTURES / "SOURCES.tsv", encoding="utf-8") as stream:
+        rows = {row["file"]: row for row in csv.DictReader(stream, delimiter="\t")}
+    for folder, name in ALL:
+        row = rows[f"{folder}/{name}.yaml"]
+        content = (STRUCTURES / folder / f"{name}.yaml").read_bytes()
+        assert row["sha256"] == hashlib.sha256(content).hexdigest(), row["file"]
+        assert row["doi"] == load_host(name, STRUCTURES / folder).source.doi
