@@ -14,7 +14,8 @@ from peropass import paths
 from peropass.analysis import distortion as distortions
 from peropass.analysis import pipeline, ranking, uncertainty
 from peropass.chemistry.formability import assess, assess_substitution
-from peropass.chemistry.library import build_model, load_library, plan_model
+from peropass.chemistry.library import build_model, load_library
+from peropass.chemistry.model_plan import plan_model
 from peropass.chemistry.planned import PlannedReaction
 from peropass.chemistry.reaction_plan import gas, reactions_for
 from peropass.chemistry.reactions import HostIons
@@ -38,8 +39,8 @@ from peropass.records import (
     read_record,
     write_record,
 )
-from peropass.surfaces.neighbours import ion_roles
 from peropass.surfaces.hosts import Host, load_host
+from peropass.surfaces.neighbours import ion_roles
 
 MONATOMIC_CATION = re.compile(r"\[([A-Z][a-z]?)\+(\d?)\]")
 ERROR_MODEL_FILE = Path("config/error-model.yaml")
@@ -93,6 +94,7 @@ def candidate_record(
         ions,
         smiles=smiles,
         variant=candidate.variant,
+        tail_carbons=candidate.tail_carbons,
         site=address.site,
         termination=address.termination,
         natives=natives,

@@ -40,7 +40,7 @@ class Engine(Interface):
 
     toy: bool
 
-    def evaluate(self, atoms: Atoms) -> ElectronicResult: ...
+    def evaluate(self, atoms: Atoms, looseness: float = 1.0) -> ElectronicResult: ...
 
 
 @dataclass(frozen=True)
@@ -85,9 +85,13 @@ class GpawEngine:
         self.rung_index = 0
         self.calculator = None
         self._iterations = 0
+        self._looseness = self._looseness_of_last = 1.0
 
-    def evaluate(self, atoms: Atoms) -> ElectronicResult:
+    def evaluate(self, atoms: Atoms, looseness: float = 1.0) -> ElectronicResult:
         """Converged energy and forces, climbing the ladder where SCF fails.
+
+        `looseness` multiplies the SCF tolerances of this one evaluation: steps far from the minimum need no
+        better forces than the move that they lead to. Energies that are recorded have looseness 1.
 
         Raises
         ------
@@ -101,7 +105,7 @@ class GpawEngine:
         failures: list[str] = []
         while self.rung_index < len(gpaw_calculator.SCF_LADDER):
             try:
-                return self._evaluate_on_rung(atoms)
+                return self._evaluate_on_rung(atoms, looseness)
             except KohnShamConvergenceError as error:
                 name = gpaw_calculator.SCF_LADDER[self.rung_index].name
                 failures.append(f"{name}: {' '.join(str(error).split())[:80]}")
@@ -109,7 +113,7 @@ class GpawEngine:
                 self.calculator = None
         raise EngineError("SCF did not converge on any rung (" + "; ".join(failures) + ")")
 
-    def _evaluate_on_rung(self, atoms: Atoms) -> ElectronicResult:
+    def _evaluate_on_rung(self, atoms: Atoms, looseness: float) -> ElectronicResult:
         rung = gpaw_calculator.SCF_LADDER[self.rung_index]
         if self.calculator is None:
             self.calculator = self._fresh_calculator(rung)
@@ -118,7 +122,8 @@ class GpawEngine:
         bare.constraints = []
         if self.setting.spin_polarised and not bare.get_initial_magnetic_moments().any():
             bare.set_initial_magnetic_moments(_seeded_moments(bare))
-        energy = self.calculator.get_potential_energy(bare)
+        self._looseness = looseness
+        energy = self._energy(bare)
         free = self.calculator.get_potential_energy(bare, force_consistent=True)
         forces = self.calculator.get_forces(bare)
         return ElectronicResult(
@@ -136,6 +141,20 @@ class GpawEngine:
             work_functions_eV=self._work_functions(),
             n_electrons=round(gpaw_calculator.valence_electrons(self.calculator)),
         )
+
+    def _energy(self, atoms: Atoms) -> float:
+        """Energy at the wanted tolerances, also where this very structure was converged more loosely before."""
+        if self._looseness_of_last > self._looseness and self.calculator._dft is not None:
+            self.calculator.dft.results.clear()
+        self._looseness_of_last = self._looseness
+        return self.calculator.get_potential_energy(atoms)
+
+    def _set_tolerances(self) -> None:
+        """Scale the tolerances of the SCF loop that is about to run."""
+        wanted = gpaw_calculator.tolerances(self.protocol)
+        for name, criterion in self.calculator.dft.scf_loop.convergence.items():
+            if name in wanted:
+                criterion.tol = wanted[name] * self._looseness
 
     def _fresh_calculator(self, rung: gpaw_calculator.Rung):
         from gpaw.mpi import world
@@ -162,6 +181,7 @@ class GpawEngine:
         from gpaw.mpi import broadcast, world
 
         self._iterations += 1
+        self._set_tolerances()
         if self.on_iteration and world.rank == 0:
             self.on_iteration(self._iterations, None)
         if self.deadline_s is not None:
@@ -203,7 +223,7 @@ class ToyEngine:
     def __init__(self, on_iteration: Callable[[int, float | None], None] | None = None) -> None:
         self.on_iteration = on_iteration
 
-    def evaluate(self, atoms: Atoms) -> ElectronicResult:
+    def evaluate(self, atoms: Atoms, looseness: float = 1.0) -> ElectronicResult:
         """Every atom is drawn to the nearest point of a 0.2 Angstrom grid, offset by its atomic number."""
         offset = TOY_OFFSET_ANG * np.sin(atoms.numbers)[:, None]
         places = np.round((atoms.positions - offset) / 0.2) * 0.2 + offset

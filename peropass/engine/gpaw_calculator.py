@@ -72,10 +72,7 @@ def keywords(
         "kpts": {"size": tuple(kpts), "gamma": gamma_centred},
         "symmetry": {"point_group": False},
         "occupations": {"name": "fermi-dirac", "width": energy.smearing_eV},
-        "convergence": {
-            "energy": energy.energy_tolerance_eV_per_electron,
-            "density": energy.density_tolerance,
-        },
+        "convergence": tolerances(protocol),
         "maxiter": MAX_SCF_ITERATIONS,
         "spinpol": spin_polarised,
     }
@@ -95,6 +92,16 @@ def keywords(
             continue
         chosen[key] = value
     return chosen
+
+
+def tolerances(protocol: Protocol) -> dict[str, float]:
+    """SCF tolerances in GPAW's own names and units."""
+    energy = protocol.energy
+    return {
+        "energy": energy.energy_tolerance_eV_per_electron,
+        "density": energy.density_tolerance,
+        "eigenstates": energy.eigenstate_tolerance_eV2_per_electron,
+    }
 
 
 def build(parameters: dict, txt: str | Path | None):

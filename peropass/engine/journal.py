@@ -30,6 +30,7 @@ class JournalStep:
     scf_iterations: int
     seconds: float
     rung: str
+    looseness: float = 1.0
 
     @property
     def energy_eV(self) -> float:

@@ -91,11 +91,13 @@ def _lowest(found: dict[str, CalculationRecord], job: jobs.Job) -> CalculationRe
 
 
 def run_molecule(smiles: str, job: jobs.Job, seed: int = 1) -> CalculationRecord:
-    """Relax the lowest GFN2-xTB conformer of one neutral molecule given by its SMILES."""
-    from peropass.chemistry.conformers import part_conformers
+    """Relax the lowest GFN2-xTB conformer of one neutral molecule or set given by its SMILES."""
+    from peropass.chemistry.conformers import gas_phase_conformers
+    from peropass.chemistry.library import model_from_smiles
 
     try:
-        conformer = part_conformers(smiles, 2, seed)[0]
+        model = model_from_smiles(smiles, name=job.address.candidate, n_conformers=2, seed=seed)
+        conformer = gas_phase_conformers(model, 2, seed)[0]
     except PeropassError as error:
         record = jobs.blocked_record(job, "failed", str(error))
         write_record(record, job.record)

@@ -34,6 +34,9 @@ class EnergySettings(_Closed):
     smearing_eV: float = Field(gt=0, le=0.2, description="Fermi-Dirac width while relaxing")
     energy_tolerance_eV_per_electron: float = Field(gt=0, le=5e-4)
     density_tolerance: float = Field(gt=0, le=1e-3, description="electrons per valence electron")
+    eigenstate_tolerance_eV2_per_electron: float = Field(
+        default=1e-6, gt=0, le=1e-5, description="squared residual of the Kohn-Sham states"
+    )
     setups: dict[str, str] = Field(
         default_factory=dict, description="PAW datasets that differ from the default"
     )

@@ -18,6 +18,7 @@ from peropass.engine.protocol import Protocol
 from peropass.errors import EngineError
 
 DIVERGED_FORCE_EV_PER_ANG = 50.0
+MOST_LOOSE = 10.0  # largest factor on the SCF tolerances
 CLOSEST_PAIR = 0.55  # of the sum of covalent radii; below this a geometry is lost, not strained
 
 
@@ -82,12 +83,21 @@ def relax(
         if journal.steps:
             fmax = largest_force(journal.steps[-1].forces, free)
             converged = fmax <= protocol.relax.fmax_eV_per_ang
-            if converged or len(journal.steps) > limit:
+            tight = journal.steps[-1].looseness == 1.0
+            ends = converged or len(journal.steps) > limit
+            if ends and tight:
                 break
-            positions = next_positions(atoms, journal.steps, free, protocol.relax.max_step_ang)
+            if ends:
+                positions, looseness = journal.steps[-1].positions, 1.0
+            else:
+                positions = next_positions(atoms, journal.steps, free, protocol.relax.max_step_ang)
+                looseness = looseness_of(fmax, protocol)
         else:
             positions = atoms.positions.copy()
-        step, last = _ionic_step(atoms, positions, protocol, engine, len(journal.steps))
+            looseness = 1.0 if limit == 0 else MOST_LOOSE
+        step, last = _ionic_step(
+            atoms, positions, protocol, engine, len(journal.steps), looseness
+        )
         journal.append(step)
         if on_step:
             on_step(len(journal.steps), step, largest_force(step.forces, free))
@@ -98,14 +108,24 @@ def relax(
     return Relaxation(relaxed, converged, journal.steps, resumed_from, last, remedies)
 
 
+def looseness_of(fmax: float, protocol: Protocol) -> float:
+    """Factor on the SCF tolerances of the next step: 1 at the force limit, MOST_LOOSE far from it."""
+    return float(np.clip(fmax / protocol.relax.fmax_eV_per_ang, 1.0, MOST_LOOSE))
+
+
 def _ionic_step(
-    atoms: Atoms, positions: np.ndarray, protocol: Protocol, engine: Engine, index: int
+    atoms: Atoms,
+    positions: np.ndarray,
+    protocol: Protocol,
+    engine: Engine,
+    index: int,
+    looseness: float,
 ) -> tuple[JournalStep, ElectronicResult]:
     current = atoms.copy()
     current.positions = positions
     refuse_lost_geometry(current)
     start = time.monotonic()
-    result = engine.evaluate(current)
+    result = engine.evaluate(current, looseness)
     extra = dispersion.evaluate(current, protocol.energy.dispersion, protocol.energy.xc)
     forces = result.forces + extra.forces
     if not np.isfinite(forces).all() or np.abs(forces).max() > DIVERGED_FORCE_EV_PER_ANG:
@@ -123,6 +143,7 @@ def _ionic_step(
         scf_iterations=result.scf_iterations,
         seconds=time.monotonic() - start,
         rung=result.rung,
+        looseness=looseness,
     )
     return step, result
 
