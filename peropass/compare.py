@@ -89,7 +89,8 @@ def _move(key: Key, a: Evidence | None, b: Evidence | None, common: Sequence[str
     beyond, within = _changes(a.row, b.row)
     causes: tuple[str, ...] = ()
     if beyond or within:
-        causes = tuple(_row_causes(a, b)) or tuple(common) or ("other candidates moved past it",)
+        causes = (*_row_causes(a, b), *(common if a.row.rank != b.row.rank else ()))
+        causes = causes or ("other candidates moved past it",)
     return Move(key, label, a.row, b.row, tuple(beyond), tuple(within), causes)
 
 

@@ -92,6 +92,8 @@ def _row(one: Evidence) -> str:
         for key in row.__dict__
         if not key.startswith("_") and key not in row._keys and key != "id"
     }
+    if row.get("constraints"):
+        data["constraints"] = row.get("constraints")
     data |= {"ctime": 0.0, "mtime": 0.0, "user": "", "unique_id": _unique_id(one)}
     data["key_value_pairs"] = {"candidate": one.row.candidate, **_pairs(one)}
     if one.candidate is not None:

@@ -4,45 +4,14 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from chromium import FLAGS, Opened, watch
+from playwright.sync_api import Browser, sync_playwright
 from synthetic import make_campaign
 
 from peropass.report.page import write_report
-
-FLAGS = [
-    "--no-sandbox",
-    "--use-gl=angle",
-    "--use-angle=swiftshader",
-    "--enable-unsafe-swiftshader",  # WebGL 2 without a graphics card
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
-LOCAL = ("file:", "blob:", "data:")
-
-
-@dataclass
-class Opened:
-    """A page with what its console said and what it asked the network for."""
-
-    page: Page
-    errors: list[str] = field(default_factory=list)
-    requests: list[str] = field(default_factory=list)
-
-    def ready(self, fragment: str = "") -> Page:
-        """Load (again) with a fragment and wait until the table stands."""
-        self.page.goto("about:blank")
-        self.page.goto(self.url + fragment)
-        self.page.wait_for_selector("html[data-ready]", state="attached")
-        return self.page
-
-    url: str = ""
 
 
 @pytest.fixture(scope="session")
@@ -61,15 +30,6 @@ def report_file(tmp_path_factory) -> Path:
     out = folder / "report.html"
     write_report(folder, out)
     return out
-
-
-def watch(page: Page, url: str) -> Opened:
-    """Record errors and requests of `page` from now on."""
-    opened = Opened(page, url=url)
-    page.on("console", lambda m: opened.errors.append(m.text) if m.type == "error" else None)
-    page.on("pageerror", lambda e: opened.errors.append(str(e)))
-    page.on("request", lambda r: None if r.url.startswith(LOCAL) else opened.requests.append(r.url))
-    return opened
 
 
 @pytest.fixture(scope="session")

@@ -8,7 +8,7 @@ from io import BytesIO
 import numpy as np
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from conftest import Opened
+from chromium import Opened
 from matplotlib.image import imread
 from synthetic import HOSTILE
 

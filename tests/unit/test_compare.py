@@ -1,0 +1,140 @@
+"""`peropass compare`: what moved, beyond its error or within it, and why."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "report"))
+
+from synthetic import make_campaign
+
+from peropass.cli import main as cli
+from peropass.compare import RunComparison, compare
+from peropass.report.collect import collect
+
+TOPO = "smoke/CsPbBr3-cubic/001-CsX/V-CsX/topo"
+
+
+@pytest.fixture(scope="module")
+def first(tmp_path_factory) -> Path:
+    return make_campaign(tmp_path_factory.mktemp("a") / "first", n=9, structures=False)
+
+
+@pytest.fixture
+def second(first: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(first, tmp_path / "second"))
+
+
+def edit(path: Path, change) -> None:
+    data = json.loads(path.read_text())
+    change(data)
+    path.write_text(json.dumps(data))
+
+
+def edit_row(folder: Path, **changes) -> None:
+    edit(
+        folder / "ranking.json",
+        lambda d: next(r for r in d["rows"] if r["candidate"] == "topo").update(changes),
+    )
+
+
+def found(first: Path, second: Path) -> RunComparison:
+    return compare(collect(first), collect(second))
+
+
+def causes(first: Path, second: Path) -> str:
+    (move,) = found(first, second).beyond
+    assert move.key[3] == "topo"
+    return "; ".join(move.causes)
+
+
+def test_a_run_does_not_differ_from_itself(first: Path) -> None:
+    result = found(first, first)
+    assert result.beyond == result.within == []
+    assert result.common == ()
+    assert cli(["compare", str(first), str(first), "--no-html"]) == 0
+
+
+def test_a_change_within_the_error_is_told_and_passes(first: Path, second: Path) -> None:
+    edit_row(second, lability_eV=collect(first).ranking.rows[0].lability_eV)
+    row = next(r for r in collect(first).ranking.rows if r.candidate == "topo")
+    edit_row(second, lability_eV=row.lability_eV + 0.5 * row.lability_error_eV)
+    result = found(first, second)
+    assert result.beyond == []
+    assert [m.key[3] for m in result.within] == ["topo"]
+    assert cli(["compare", str(first), str(second), "--no-html"]) == 0
+
+
+def test_settings_are_named_as_the_cause(first: Path, second: Path) -> None:
+    def change(data):
+        data["settings"]["ecut_eV"] = 350
+        data["settings_hash"] = "other"
+
+    for path in second.glob("**/relax.record.json"):
+        edit(path, change)
+    for path in second.glob("**/eos.record.json"):
+        edit(path, change)
+    edit_row(second, lability_eV=5.0)
+    assert "settings: ecut_eV 300 -> 350" in causes(first, second)
+
+
+def test_another_geometry_is_named_as_the_cause(first: Path, second: Path) -> None:
+    edit(second / TOPO / "p00/relax.record.json", lambda d: d["final"].update(hash="another"))
+    edit_row(second, lability_eV=5.0)
+    assert "structure: relaxed to another geometry" in causes(first, second)
+
+
+def test_a_code_revision_is_named_as_the_cause(first: Path, second: Path) -> None:
+    edit(second / TOPO / "p00/relax.record.json", lambda d: d["provenance"].update(revision=2))
+    edit_row(second, lability_eV=5.0)
+    assert "code revision of the relaxation: 1 -> 2" in causes(first, second)
+
+
+def test_a_missing_reference_is_named_as_the_cause(first: Path, second: Path) -> None:
+    def change(data):
+        data["reactions"][1].update(value_eV=None, reason="no record of MABr(g)", status="missing")
+
+    edit(second / TOPO / "candidate.record.json", change)
+    edit_row(second, vs_native_eV=None)
+    assert "missing reference in the second run: vs-native: no record of MABr(g)" in causes(
+        first, second
+    )
+
+
+def test_weights_are_named_as_the_cause_and_move_ranks(first: Path, second: Path) -> None:
+    edit(second / "ranking.json", lambda d: d["weights"].update(distortion=2.0))
+    edit_row(second, rank=99, rank_low=99, rank_high=99)
+    assert causes(first, second) == "weights: distortion 0.5 -> 2.0"
+    assert cli(["compare", str(first), str(second)]) == 1
+    page = (second / "compare.html").read_text()
+    assert "weights: distortion 0.5 -&gt; 2.0" in page
+    assert 'class="slope moved"' in page
+    assert "<script>" not in page  # a hostile label of the synthetic campaign is text
+
+
+def test_a_row_that_only_one_run_has_counts(first: Path, second: Path) -> None:
+    shutil.rmtree(second / TOPO)
+    edit(
+        second / "ranking.json",
+        lambda d: d.update(rows=[r for r in d["rows"] if r["candidate"] != "topo"]),
+    )
+    (move,) = found(first, second).beyond
+    assert move.beyond == ("only in the first run",)
+
+
+@pytest.mark.parametrize("spoil", ["absent", "toy", "broken"])
+def test_bad_input_exits_with_two(first: Path, second: Path, spoil: str, capsys) -> None:
+    ranking = second / "ranking.json"
+    if spoil == "absent":
+        ranking.unlink()
+    elif spoil == "toy":
+        edit(ranking, lambda d: d.update(toy=True))
+    else:
+        ranking.write_text("{")
+    assert cli(["compare", str(first), str(second), "--no-html"]) == 2
+    assert len(capsys.readouterr().err.strip().splitlines()) == 1
