@@ -18,7 +18,7 @@ from ase.eos import EquationOfState
 from peropass.engine import dispersion, gpaw_calculator
 from peropass.engine.electronic import GpawEngine, Setting, ToyEngine
 from peropass.engine.jobs import Job, provenance_of, structure_ref, write_structure
-from peropass.engine.work import Progress, Stopwatch, work_folder
+from peropass.engine.work import RESULT, Progress, Stopwatch, finished_result, work_folder
 from peropass.errors import EngineError
 from peropass.ids import digest
 from peropass.records import (
@@ -26,7 +26,6 @@ from peropass.records import (
     Energy,
     EosPoint,
     EosRecord,
-    read_record,
     write_record,
     write_text,
 )
@@ -37,6 +36,7 @@ STRAINS = (-0.024, -0.012, 0.0, 0.012, 0.024)  # of the lattice constant
 CENTRED_WITHIN = 0.012  # the minimum must lie this close to the middle of the scanned range
 MOST_SHIFTS = 6
 PUBLISHED_TOLERANCE_ANG = 0.02
+EQUILIBRIUM = "equilibrium.extxyz"
 
 
 @dataclass(frozen=True)
@@ -81,11 +81,10 @@ def run(cell: Atoms, job: Job, published_a_ang: float | None, published_source: 
         length=16,
     )
     folder = work_folder(job.record, identity)
-    finished = folder / "result.record.json"
-    if finished.exists():
-        record = read_record(finished, EosRecord, allow_toy=True)
-        _publish(record, folder, job.record)
-        return record
+    finished = finished_result(folder, EosRecord)
+    if finished is not None and (folder / EQUILIBRIUM).exists():
+        _publish(finished, folder, job.record)
+        return finished
     watch = Stopwatch(folder / "cost.json")
     progress = Progress(folder / "progress.json", job.stage)
     scan = _Scan(cell, job, folder, progress, watch)
@@ -110,7 +109,7 @@ def run(cell: Atoms, job: Job, published_a_ang: float | None, published_source: 
         write_record(record, job.record)
         return record
     equilibrium = scaled(cell, with_dispersion.a_ang)
-    structure = write_structure(equilibrium, folder / "equilibrium.extxyz")
+    structure = write_structure(equilibrium, folder / EQUILIBRIUM)
     extra = dispersion.evaluate(
         equilibrium, protocol.energy.dispersion, protocol.energy.xc, pairs=True
     )
@@ -139,9 +138,9 @@ def run(cell: Atoms, job: Job, published_a_ang: float | None, published_source: 
         ),
         points=scan.points(),
         checks=_published_check(bare.a_ang, published_a_ang, published_source),
-        structure=structure_ref(structure, folder / "equilibrium.extxyz", folder / "x"),
+        structure=structure_ref(structure, folder / EQUILIBRIUM, folder / "x"),
     )
-    write_record(record, finished)
+    write_record(record, folder / RESULT)
     _publish(record, folder, job.record)
     progress.finish()
     return record

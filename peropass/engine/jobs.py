@@ -21,7 +21,14 @@ from peropass.engine.electronic import ElectronicResult, Engine, GpawEngine, Set
 from peropass.engine.journal import Journal, JournalStep
 from peropass.engine.protocol import Protocol
 from peropass.engine.relaxation import Relaxation, free_atoms, largest_force, relax
-from peropass.engine.work import Progress, Stopwatch, exclusive, work_folder
+from peropass.engine.work import (
+    RESULT,
+    Progress,
+    Stopwatch,
+    exclusive,
+    finished_result,
+    work_folder,
+)
 from peropass.errors import EngineError
 from peropass.ids import digest, structure_hash
 from peropass.records import (
@@ -32,7 +39,6 @@ from peropass.records import (
     IonicStep,
     Provenance,
     StructureRef,
-    read_record,
     write_record,
 )
 from peropass.revisions import REVISIONS
@@ -105,7 +111,8 @@ def write_structure(atoms: Atoms, path: Path) -> Atoms:
     bare.positions = np.round(bare.positions, 7)
     write(temporary, bare, format="extxyz", parallel=False)
     temporary.replace(path)
-    return read(path, format="extxyz")
+    # only the first rank is here: ASE must not wait for the others
+    return read(path, format="extxyz", parallel=False)
 
 
 def run(atoms: Atoms, job: Job) -> CalculationRecord:
@@ -129,10 +136,9 @@ def run(atoms: Atoms, job: Job) -> CalculationRecord:
 def _run_alone(
     atoms: Atoms, job: Job, folder: Path, identity: str, rank: int, size: int
 ) -> CalculationRecord:
-    finished = folder / "result.record.json"
-    if finished.exists():
-        record = read_record(finished, CalculationRecord, allow_toy=True)
-        return _publish(record, folder, job, writable=rank == 0)
+    finished = finished_result(folder, CalculationRecord)
+    if finished is not None and _structures_are_there(finished, folder):
+        return _publish(finished, folder, job, writable=rank == 0)
     progress = Progress(folder / "progress.json", job.stage, active=rank == 0)
     watch = Stopwatch(folder / "cost.json", cores=size, writable=rank == 0)
     progress.update(
@@ -141,8 +147,13 @@ def _run_alone(
     record = _compute(atoms, job, folder, identity, progress, watch, rank)
     progress.finish()
     if rank == 0:
-        write_record(record, finished)
+        write_record(record, folder / RESULT)
     return _publish(record, folder, job, writable=rank == 0)
+
+
+def _structures_are_there(record: CalculationRecord, folder: Path) -> bool:
+    references = [ref for ref in (record.initial, record.final) if ref is not None]
+    return all((folder / ref.file).exists() for ref in references)
 
 
 def _barrier(protocol: Protocol) -> None:
@@ -198,6 +209,7 @@ def _compute(
             max_steps=None if job.relax else 0,
             on_step=on_step,
         )
+        return _finished_record(atoms, job, folder, result, engine, common, rank, watch)
     except EngineError as error:
         return CalculationRecord(
             **common,
@@ -206,7 +218,6 @@ def _compute(
             ionic_steps=len(journal.steps),
             history=_history(journal.steps, atoms),
         )
-    return _finished_record(atoms, job, folder, result, engine, common, rank, watch)
 
 
 def _common_fields(

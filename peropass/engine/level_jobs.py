@@ -7,10 +7,10 @@ from ase import Atoms
 
 from peropass.engine import gpaw_calculator, jobs
 from peropass.engine.electronic import GpawEngine
-from peropass.engine.work import Progress, Stopwatch, work_folder
+from peropass.engine.work import RESULT, Progress, Stopwatch, finished_result, work_folder
 from peropass.errors import EngineError
 from peropass.ids import digest
-from peropass.records import LevelSet, LevelsRecord, StructureRef, read_record, write_record
+from peropass.records import LevelSet, LevelsRecord, StructureRef, write_record
 
 
 def run(atoms: Atoms, job: jobs.Job) -> LevelsRecord:
@@ -20,11 +20,10 @@ def run(atoms: Atoms, job: jobs.Job) -> LevelsRecord:
         length=16,
     )
     folder = work_folder(job.record, identity)
-    finished = folder / "result.record.json"
-    if finished.exists():
-        record = read_record(finished, LevelsRecord, allow_toy=True)
-        write_record(record, job.record)
-        return record
+    finished = finished_result(folder, LevelsRecord)
+    if finished is not None:
+        write_record(finished, job.record)
+        return finished
     watch = Stopwatch(folder / "cost.json")
     progress = Progress(folder / "progress.json", job.stage)
     progress.update(force=True, n_atoms=len(atoms))
@@ -55,7 +54,7 @@ def run(atoms: Atoms, job: jobs.Job) -> LevelsRecord:
         ),
         **found,
     )
-    write_record(record, finished)
+    write_record(record, folder / RESULT)
     write_record(record, job.record)
     progress.finish()
     return record

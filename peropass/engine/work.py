@@ -11,8 +11,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar
 
-from peropass.records import write_text
+from peropass.errors import RecordError
+from peropass.records import Record, read_record, write_text
+
+RESULT = "result.record.json"
+R = TypeVar("R", bound=Record)
 
 PROGRESS_EVERY_S = 1.0
 
@@ -35,6 +40,14 @@ def exclusive(folder: Path, active: bool = True) -> Iterator[None]:
     with open(folder / "lock", "w", encoding="utf-8") as stream:
         fcntl.flock(stream, fcntl.LOCK_EX)
         yield
+
+
+def finished_result(folder: Path, kind: type[R]) -> R | None:
+    """The result that an earlier run left in its work folder; None if there is none or it is torn."""
+    try:
+        return read_record(folder / RESULT, kind, allow_toy=True)
+    except RecordError:
+        return None
 
 
 @dataclass
@@ -81,11 +94,11 @@ class Stopwatch:
     _earlier: dict = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        if self.path.exists():
-            try:
-                self._earlier = json.loads(self.path.read_text())
-            except json.JSONDecodeError:
-                self._earlier = {}
+        try:
+            earlier = json.loads(self.path.read_bytes())
+        except (FileNotFoundError, ValueError):  # torn: the cost is lost, nothing else
+            return
+        self._earlier = earlier if isinstance(earlier, dict) else {}
 
     @property
     def attempts(self) -> int:
