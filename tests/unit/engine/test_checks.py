@@ -1,0 +1,48 @@
+"""Checks put what was found next to what is allowed, and fail on either side of the limit as they should."""
+
+import numpy as np
+import pytest
+
+from peropass.engine import checks
+from peropass.engine.electronic import ElectronicResult
+from peropass.engine.journal import JournalStep
+
+
+def step(energy):
+    zero = np.zeros((1, 3))
+    return JournalStep(0, zero, zero, energy, energy, 0.0, 1, 0.0, "defaults")
+
+
+@pytest.mark.parametrize(("fmax", "passed"), [(0.0, True), (0.05, True), (0.0501, False)])
+def test_forces(fmax, passed):
+    check = checks.force_check(fmax, 0.05)
+    assert check.passed is passed
+    assert check.value == fmax
+    assert "0.05" in check.limit
+
+
+@pytest.mark.parametrize(
+    ("energies", "passed"),
+    [([0, -1, -2], True), ([0, -2, -1.999], True), ([0, -2, -1.9], False), ([1], True)],
+)
+def test_the_end_must_be_the_bottom_up_to_noise(energies, passed):
+    assert checks.energy_check([step(e) for e in energies]).passed is passed
+
+
+@pytest.mark.parametrize(("found", "passed"), [(60, True), (59, False), (None, False)])
+def test_electrons_are_counted(found, passed):
+    result = ElectronicResult(0.0, 0.0, np.zeros((1, 3)), 1, "defaults", n_electrons=found)
+    assert checks.electron_check(result, 60).passed is passed
+
+
+def test_a_flat_vacuum_passes_and_a_field_does_not():
+    z = np.linspace(0, 5, 51)
+    assert checks.vacuum_check(np.full(51, 4.2), 0.1).passed
+    tilted = checks.vacuum_check(4.2 + 0.1 * z, 0.1)
+    assert not tilted.passed
+    assert tilted.value == pytest.approx(0.1)
+
+
+@pytest.mark.parametrize("profile", [np.array([]), np.array([4.2]), np.array([4.2, 4.2])])
+def test_no_vacuum_to_look_at_is_no_pass(profile):
+    assert not checks.vacuum_check(profile, 0.1).passed

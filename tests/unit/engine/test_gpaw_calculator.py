@@ -1,0 +1,98 @@
+"""Keywords for GPAW: what must be set, and what no rung of the remedy ladder may loosen. GPAW is not started."""
+
+import pytest
+
+from peropass.config import PROTOCOLS_FILE
+from peropass.engine import gpaw_calculator
+from peropass.engine.gpaw_calculator import SCF_LADDER, keywords
+from peropass.engine.protocol import load_protocols
+
+SMOKE = load_protocols(PROTOCOLS_FILE)["smoke"]
+GAMMA = (1, 1, 1)
+
+
+def slab(**more):
+    return keywords(SMOKE, **{"slab": True, "kpts": GAMMA, **more})
+
+
+def test_slabs_have_a_dipole_layer_and_molecules_have_none():
+    assert slab()["poissonsolver"] == {"dipolelayer": "xy"}
+    assert "poissonsolver" not in slab(slab=False)
+
+
+def test_atoms_that_move_keep_no_point_group():
+    assert slab()["symmetry"] == {"point_group": False}
+
+
+def test_settings_come_from_the_protocol():
+    found = slab()
+    assert found["mode"] == {"name": "pw", "ecut": 300}
+    assert found["xc"] == "PBE"
+    assert found["occupations"] == {"name": "fermi-dirac", "width": 0.05}
+    assert found["convergence"]["energy"] == 1e-5
+    assert found["maxiter"] == 100
+
+
+def test_the_first_try_sets_no_mixer_and_no_solver():
+    assert not {"mixer", "eigensolver", "basis"} & set(slab())
+    assert SCF_LADDER[0].changes == {}
+
+
+@pytest.mark.parametrize("rung", SCF_LADDER, ids=lambda rung: rung.name)
+def test_no_rung_touches_the_physics_or_the_tolerances(rung):
+    first, later = slab(), slab(rung=rung)
+    for key in (
+        "mode",
+        "xc",
+        "kpts",
+        "symmetry",
+        "occupations",
+        "convergence",
+        "poissonsolver",
+        "spinpol",
+    ):
+        assert later[key] == first[key], f"{rung.name} changes {key}"
+
+
+def test_rungs_differ_and_have_names_of_their_own():
+    assert len({rung.name for rung in SCF_LADDER}) == len(SCF_LADDER)
+    changes = [str(rung.changes) for rung in SCF_LADDER]
+    assert len(set(changes)) == len(changes)
+
+
+def test_keywords_of_one_call_are_not_those_of_the_next():
+    first = slab()
+    first["convergence"]["energy"] = 1.0
+    first["poissonsolver"].clear()
+    assert slab()["convergence"]["energy"] == 1e-5
+    assert slab()["poissonsolver"]
+
+
+@pytest.mark.parametrize("rung", SCF_LADDER, ids=lambda rung: rung.name)
+def test_final_levels_have_converged_empty_states_and_narrow_smearing(rung):
+    found = slab(final_levels=True, rung=rung)
+    wanted = SMOKE.levels.states_above
+    buffer = -found["convergence"]["bands"]
+    assert buffer > 0
+    assert -found["nbands"] - buffer >= wanted
+    assert found["occupations"]["width"] == SMOKE.levels.smearing_eV < SMOKE.energy.smearing_eV
+    assert found["convergence"]["energy"] == 1e-5
+
+
+def test_gamma_only_on_several_ranks_splits_the_domain():
+    assert slab(ranks=2)["parallel"] == {"domain": 2}
+    assert "parallel" not in slab(ranks=1)
+    assert "parallel" not in slab(ranks=2, kpts=(2, 2, 1))
+
+
+def test_datasets_are_named_only_where_they_differ():
+    assert "setups" not in slab()
+    other = SMOKE.model_copy(
+        update={"energy": SMOKE.energy.model_copy(update={"setups": {"Pb": "14"}})}
+    )
+    assert keywords(other, slab=True, kpts=GAMMA)["setups"] == {"Pb": "14"}
+
+
+def test_planning_a_calculation_imports_no_gpaw():
+    """Keywords are data: importing this module must stay cheap."""
+    assert not any(name == "GPAW" for name in vars(gpaw_calculator))
