@@ -5,14 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
-from ase import Atoms
 from ase.data import atomic_numbers
 
 from peropass.chemistry.model import Anchor, LigandModel, LigandPart
 from peropass.errors import InputError
 from peropass.surfaces.contacts import dative_length, soft_limits
-from peropass.surfaces.defects import Holes, handedness
-from peropass.surfaces.neighbours import counter_ions, ion_roles, minimum_image, openness
+from peropass.surfaces.geometry import SiteGeometry
 
 MOTIFS = (
     "fills-A-and-X",
@@ -42,37 +40,13 @@ SPECIAL_CASES = {
     "donor-on-dopant": "donor-on-Pb",
     "takes-Pb-along": "donor-on-Pb",
 }
-NEAR_ANG = 6.5
-EXPOSED_BY_HOLE_ANG = 4.2
-
-
-@dataclass(frozen=True)
-class SiteGeometry:
-    """Places of one site as lateral images next to each other, and the site's own axes.
-
-    `frame` (3, 3) has the in-plane direction from A to X place as its first column and +z as its
-    last, so that sampled orientations turn with the slab. Absent places are None.
-    """
-
-    frame: np.ndarray
-    a_hole: np.ndarray | None
-    x_hole: np.ndarray | None
-    metal: np.ndarray | None
-    metal_normal: np.ndarray
-    metal_index: int
-    halides: np.ndarray
-    a_tops: np.ndarray
-    numbers: dict[str, int]
-
-    @property
-    def a_place(self) -> np.ndarray | None:
-        """Where a cation goes: the A hole."""
-        return self.a_hole
 
 
 @dataclass(frozen=True)
 class Step:
     """How one part is put down: its anchor's centroid at `point`, then lifted out of clashes.
+
+    Lone ions stay where a hole puts them and rise only if `rises`.
 
     With `second`, two anchors at two points. With `bonded_to`, a monatomic part on a bond of
     `length` from a part placed before, `polar_deg` off the normal, `turn` of a full circle round it.
@@ -86,6 +60,7 @@ class Step:
     length: float = 0.0
     polar_deg: float = 0.0
     turn: float = 0.0
+    rises: bool = False
 
 
 @dataclass(frozen=True)
@@ -102,48 +77,6 @@ class Motif:
         return any(step.bonded_to is not None for step in self.steps)
 
 
-def read_geometry(socket: Atoms, holes: Holes) -> SiteGeometry:
-    """Choose one place of each kind, nearest to each other, independent of where the slab lies."""
-    cell = socket.cell.array
-    a_holes, x_holes = holes["A-hole"], holes["X-hole"]
-    first, second = _nearest_pair(socket, a_holes, x_holes)
-    if first is None and second is None:
-        if len(holes["Pb"]):
-            origin = _best(socket, holes["Pb"])
-            towards = None
-        else:
-            origin, other = _nearest_pair(socket, holes["A-top"], holes["halide"])
-            if origin is None or other is None:
-                origin = socket.positions[np.argmax(socket.positions[:, 2])]
-                towards = None
-            else:
-                towards = other - origin
-    else:
-        origin = second if second is not None else first
-        towards = second - first if first is not None and second is not None else None
-    assert origin is not None
-    if towards is None or np.linalg.norm(towards[:2]) < 0.5:
-        towards = _direction(socket, origin)
-    metal, normal, index = _exposed_metal(socket, holes, origin, second)
-    roles, symbols = ion_roles(socket), socket.get_chemical_symbols()
-    numbers = {
-        role: atomic_numbers[symbols[int(np.flatnonzero(roles == role)[0])]]
-        for role in "ABX"
-        if np.any(roles == role)
-    }
-    return SiteGeometry(
-        frame=_frame(towards),
-        a_hole=first,
-        x_hole=second,
-        metal=metal,
-        metal_normal=normal,
-        metal_index=index,
-        halides=_near(holes["halide"], origin, cell),
-        a_tops=_near(holes["A-top"], origin, cell),
-        numbers=numbers,
-    )
-
-
 def enumerate_motifs(model: LigandModel, site: SiteGeometry) -> list[Motif]:
     """All arrangements of `model` on a site, the library's motifs first, else those of its parts.
 
@@ -157,8 +90,8 @@ def enumerate_motifs(model: LigandModel, site: SiteGeometry) -> list[Motif]:
             raise InputError(f"ligand {model.ligand}: motifs", name, ", ".join(MOTIFS))
     wanted = list(dict.fromkeys(SPECIAL_CASES.get(name, name) for name in model.motifs))
     found = [motif for name in wanted for motif in _build(name, model, site)]
-    if not found:
-        found = [motif for name in _default_names(model) for motif in _build(name, model, site)]
+    for name in (*_default_names(model), "flat-on-surface"):
+        found = found or _build(name, model, site)
     return _unique(found)
 
 
@@ -169,12 +102,8 @@ def _default_names(model: LigandModel) -> tuple[str, ...]:
     if {"cation", "anion"} <= roles:
         return ("fills-A-and-X",)
     targets = {t for part in model.parts for anchor in part.anchors for t in anchor.targets}
-    names = []
-    if "Pb" in targets:
-        names.append("donor-on-Pb")
-    if "X-hole" in targets:
-        names.append("halide-into-V-X")
-    return tuple(names) if names else ("flat-on-surface",)
+    wanted = (("Pb", "donor-on-Pb"), ("X-hole", "halide-into-V-X"))
+    return tuple(name for target, name in wanted if target in targets)
 
 
 def _build(name: str, model: LigandModel, site: SiteGeometry) -> list[Motif]:
@@ -182,7 +111,7 @@ def _build(name: str, model: LigandModel, site: SiteGeometry) -> list[Motif]:
     if name in ("fills-A-and-X", "metal-on-A-hole"):
         return _fill(name, model, site) if ionic else []
     if name == "adsorbed-on-halide":
-        return _adsorbed(name, model, site) if ionic else []
+        return _adsorbed(name, model, site) if ionic else _flat(name, model, site)
     if name == "halide-into-V-X":
         return _halide_into_hole(name, model, site)
     if name in ("metal-on-Pb", "PbX2-adlayer"):
@@ -193,7 +122,7 @@ def _build(name: str, model: LigandModel, site: SiteGeometry) -> list[Motif]:
         return _bridge(model, site)
     if name in ("A-end-only", "X-end-only"):
         return _single_end(name, model, site)
-    return _flat(model, site)
+    return _flat(name, model, site)
 
 
 def _fill(name: str, model: LigandModel, site: SiteGeometry) -> list[Motif]:
@@ -335,14 +264,14 @@ def _single_end(name: str, model: LigandModel, site: SiteGeometry) -> list[Motif
     return motifs
 
 
-def _flat(model: LigandModel, site: SiteGeometry) -> list[Motif]:
-    """Whole molecule over the site, no anchor."""
+def _flat(name: str, model: LigandModel, site: SiteGeometry) -> list[Motif]:
+    """Whole first part over the site, no anchor."""
     target = site.halides if len(site.halides) else site.a_tops
     if not len(target):
         return []
     part = model.parts[0]
     steps = (Step(0, _whole(part), target[0] + np.array([0, 0, 2.5])),)
-    return [Motif("flat-on-surface", (*steps, *_extras(model, site, {0}, metal=None)))]
+    return [Motif(name, (*steps, *_extras(model, site, {0}, metal=None)))]
 
 
 def _ends(part: LigandPart) -> tuple[list[Anchor], list[Anchor]]:
@@ -389,6 +318,7 @@ def _extras(
                 p,
                 anchor,
                 _above(part, anchor, place, site.numbers["X" if key == "halide" else "A"]),
+                rises=True,
             )
         )
     return steps
@@ -494,87 +424,3 @@ def _unique(motifs: list[Motif]) -> list[Motif]:
             seen.add(key)
             kept.append(motif)
     return kept
-
-
-def _frame(towards: np.ndarray) -> np.ndarray:
-    x = np.array([towards[0], towards[1], 0.0])
-    x /= np.linalg.norm(x)
-    z = np.array([0.0, 0.0, 1.0])
-    return np.column_stack([x, np.cross(z, x), z])
-
-
-def _near(places: np.ndarray, origin: np.ndarray, cell: np.ndarray) -> np.ndarray:
-    """Images of `places` next to `origin`, nearest first."""
-    if not len(places):
-        return places
-    moved = origin + minimum_image(places - origin, cell)
-    return moved[np.argsort(np.linalg.norm(moved - origin, axis=1).round(3), kind="stable")]
-
-
-def _nearest_pair(
-    socket: Atoms, first: np.ndarray, second: np.ndarray
-) -> tuple[np.ndarray | None, np.ndarray | None]:
-    """The nearest pair of two kinds of places; equal distances are told apart by handedness."""
-    if not len(first) or not len(second):
-        return (
-            _best(socket, first) if len(first) else None,
-            _best(socket, second) if len(second) else None,
-        )
-    cell = socket.cell.array
-    pairs = []
-    for a in first:
-        vectors = minimum_image(second - a, cell)
-        for vector in vectors:
-            hand = handedness(socket, a, vector)
-            pairs.append((round(float(np.linalg.norm(vector)), 1), -round(hand, 2), a, a + vector))
-    best = min(pairs, key=lambda p: (p[0], p[1]))
-    return best[2], best[3]
-
-
-def _best(socket: Atoms, places: np.ndarray) -> np.ndarray:
-    """The most open of some places; equally open ones are told apart by handedness."""
-    keys = []
-    for place in places:
-        vectors = minimum_image(socket.positions - place, socket.cell.array)
-        lengths = np.linalg.norm(vectors, axis=1)
-        density = float((socket.numbers * np.exp(-lengths / 1.5)).sum())
-        keys.append(
-            (-round(density, 1), round(handedness(socket, place, _direction(socket, place)), 2))
-        )
-    return places[max(range(len(places)), key=lambda k: keys[k])]
-
-
-def _direction(socket: Atoms, origin: np.ndarray) -> np.ndarray:
-    """In-plane direction to the most telling neighbour of `origin`."""
-    vectors = minimum_image(socket.positions - origin, socket.cell.array)
-    lengths = np.linalg.norm(vectors, axis=1)
-    across = np.linalg.norm(vectors[:, :2], axis=1)
-    near = np.flatnonzero((lengths < NEAR_ANG) & (across > 1.0))
-    if not len(near):
-        return socket.cell.array[0]
-    weights = socket.numbers[near] * np.exp(-lengths[near] / 1.5)
-    hands = [handedness(socket, origin, vectors[i]) for i in near]
-    order = max(range(len(near)), key=lambda k: (round(float(weights[k]), 1), round(hands[k], 1)))
-    return vectors[near[order]]
-
-
-def _exposed_metal(
-    socket: Atoms, holes: Holes, origin: np.ndarray, x_hole: np.ndarray | None
-) -> tuple[np.ndarray | None, np.ndarray, int]:
-    """Nearest exposed B ion, its open direction (towards the X hole where there is one), its index."""
-    up = np.array([0.0, 0.0, 1.0])
-    if not len(holes["Pb"]):
-        return None, up, -1
-    cell = socket.cell.array
-    place = _near(holes["Pb"], origin, cell)[0]
-    index = int(np.argmin(np.linalg.norm(minimum_image(socket.positions - place, cell), axis=1)))
-    place = origin + minimum_image(socket.positions[index] - origin, cell)
-    normal = up
-    if x_hole is not None and np.linalg.norm(x_hole - place) < EXPOSED_BY_HOLE_ANG:
-        normal = x_hole - place
-    else:
-        _, vectors = counter_ions(socket, index, ion_roles(socket))
-        missing = openness(vectors)
-        if missing[2] > 0.2:
-            normal = missing
-    return place, normal / np.linalg.norm(normal), index

@@ -35,6 +35,8 @@ def minimum_image(vectors: np.ndarray, cell: np.ndarray) -> np.ndarray:
     scaled = vectors @ np.linalg.inv(lateral)
     scaled[..., :2] -= np.round(scaled[..., :2])
     folded = scaled @ lateral
+    if abs(lateral[0] @ lateral[1]) < 1e-6:
+        return folded
     shifts = np.array([(i, j, 0) for i in (-1, 0, 1) for j in (-1, 0, 1)], float) @ lateral
     images = folded[..., None, :] + shifts
     best = np.argmin((images**2).sum(-1), axis=-1)
