@@ -70,7 +70,8 @@ def keywords(
         "mode": {"name": "pw", "ecut": energy.ecut_eV},
         "xc": energy.xc,
         "kpts": {"size": tuple(kpts), "gamma": gamma_centred},
-        "symmetry": {"point_group": False},
+        # atoms of slabs and molecules move and would break a point group; bulk cells are rigid and use theirs
+        "symmetry": {} if not slab and kpts != (1, 1, 1) else {"point_group": False},
         "occupations": {"name": "fermi-dirac", "width": energy.smearing_eV},
         "convergence": tolerances(protocol),
         "maxiter": MAX_SCF_ITERATIONS,

@@ -1,0 +1,274 @@
+"""`peropass library check`: build every entry of the ligand library on its hosts and sites, and show what came out."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from functools import cache
+
+from peropass.errors import BuildError, InputError, PeropassError
+
+LATERAL_CELLS = ("sqrt2", "2x2", "2sqrt2")
+LAYERS = 3
+HEIGHT_ANG = 60.0  # full ligands never appear here; the tallest model is 13 A
+POSES = 12
+CONFORMERS = 2
+SITES = ("V-CsX", "V-X")
+# Names of hosts in the library -> files of structures/hosts that stand for them.
+HOST_FILES = {
+    "CsPbCl3": ("CsPbCl3-cubic",),
+    "CsPbBr3": ("CsPbBr3-cubic",),
+    "CsPbI3": ("CsPbI3-cubic",),
+    "CsPb(Br/Cl)3": ("CsPbBr2Cl-cubic",),
+    "CsPb(Br/I)3": ("CsPbBr2I-cubic",),
+    "CsPbBr3:Sr": ("CsPbBr3-cubic",),
+}
+
+
+@dataclass
+class Row:
+    """One entry on one host: what could be built."""
+
+    entry: str
+    ligand_class: str
+    host: str
+    models: int = 0
+    conformers: int = 0
+    sites: int = 0
+    cell: str = ""
+    placed: int = 0
+    filters: list[tuple[str, int, int]] = field(default_factory=list)
+    poses: int = 0
+    reactions: int = 0
+    status: str = "ok"
+    reason: str = ""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """0 every ready entry was built, 1 some entry failed (each with one line), 2 bad usage."""
+    parser = argparse.ArgumentParser(prog="peropass library", description=__doc__)
+    parser.add_argument("action", choices=["check"])
+    parser.add_argument("--entry", action="append", help="only this entry; may be repeated")
+    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    options = parser.parse_args(argv)
+    rows, errors = check(options.entry)
+    if options.json:
+        sys.stdout.write(json.dumps([asdict(row) for row in rows], indent=1) + "\n")
+    else:
+        sys.stdout.write(table(rows))
+    for error in errors:
+        sys.stdout.write(f"error: {error}\n")
+    failed = [row for row in rows if row.status == "failed"]
+    return 1 if failed or errors else 0
+
+
+def check(only: Sequence[str] | None = None) -> tuple[list[Row], list[InputError]]:
+    """Build the library; a failing entry is a row with its reason and the others go on."""
+    from peropass.chemistry.library import check_library
+
+    library = _library()
+    unknown = sorted(set(only or ()) - set(library.entries))
+    if unknown:
+        library.entry(unknown[0], "--entry")
+    errors = check_library(library)
+    rows: list[Row] = []
+    start = time.monotonic()
+    chosen = [entry for key, entry in library.entries.items() if not only or key in only]
+    for number, entry in enumerate(chosen, 1):
+        rows += _entry_rows(entry)
+        if sys.stderr.isatty():
+            sys.stderr.write(f"\r{number}/{len(chosen)} entries, {time.monotonic() - start:.0f} s ")
+    if sys.stderr.isatty():
+        sys.stderr.write("\n")
+    return rows, errors
+
+
+def _entry_rows(entry) -> list[Row]:
+    rows = []
+    for host in entry.hosts:
+        row = Row(entry.id, entry.ligand_class, host)
+        rows.append(row)
+        if entry.status == "planned":
+            row.status, row.reason = "planned", entry.reason
+            continue
+        try:
+            row.reactions = _reactions(entry, host)
+            if entry.is_molecular:
+                _build_ligand(entry, host, row)
+            else:
+                _build_substitution(entry, host, row)
+        except PeropassError as error:
+            row.status, row.reason = "failed", str(error)
+    return rows
+
+
+@cache
+def _host(name: str):
+    from peropass.surfaces.hosts import load_host
+
+    return load_host(HOST_FILES[name][0])
+
+
+def _ions(host):
+    from peropass.chemistry.reactions import HostIons
+
+    return HostIons(host.symbol("A"), host.symbol("B"), host.symbol("X"))
+
+
+def _reactions(entry, host: str) -> int:
+    from peropass.chemistry.reaction_plan import reactions_for
+
+    return sum(planned.available for planned in reactions_for(entry, _ions(_host(host))))
+
+
+@cache
+def _socket(host: str, site: str, lateral: str):
+    from peropass.surfaces.defects import make_site
+
+    return make_site(_slab(host, lateral), site)
+
+
+@cache
+def _slab(host: str, lateral: str):
+    from peropass.surfaces.slabs import build_slab
+
+    found = _host(host)
+    return build_slab(
+        found,
+        "001-CsX",
+        a_ang=found.pseudocubic_ang,
+        lateral=lateral,
+        layers=LAYERS,
+        height_ang=HEIGHT_ANG,
+        tilt=True,
+    )
+
+
+def _build_ligand(entry, host: str, row: Row) -> None:
+    for variant in entry.variant_names:
+        model = _model(entry.id, _host(host).symbol("X"), variant)
+        row.models += 1
+        row.conformers += sum(len(part.conformers) for part in model.parts)
+        for site in SITES:
+            found = _smallest_cell(host, site, model)
+            row.sites += 1
+            row.cell = max(row.cell, found[0], key=("", *LATERAL_CELLS).index)
+            first = found[1].filters[0].before if found[1].filters else len(found[1].poses)
+            row.placed += first
+            row.poses += len(found[1].poses)
+            row.filters += [(f.name, f.before, f.after) for f in found[1].filters]
+
+
+@cache
+def _library():
+    from peropass.chemistry.library import load_library
+
+    return load_library()
+
+
+@cache
+def _model(ligand: str, halide: str, variant: str):
+    from peropass.chemistry.library import build_model
+
+    return build_model(_library().entry(ligand), halide=halide, variant=variant, n_conformers=CONFORMERS)
+
+
+def _smallest_cell(host: str, site: str, model):
+    """The smallest lateral cell in which the ligand has a pose, with its poses."""
+    from peropass.surfaces.poses import generate_poses
+
+    for lateral in LATERAL_CELLS:
+        socket = _socket(host, site, lateral)
+        try:
+            return lateral, generate_poses(socket.atoms, socket.holes, model, n=POSES, seed=1)
+        except BuildError as error:
+            last = error
+    raise last
+
+
+def _build_substitution(entry, host: str, row: Row) -> None:
+    """Surface sites of dopants and defects; bulk cells of alloys and phases."""
+    kind = entry.substitution.kind
+    if kind == "dopant":
+        _dopant_sites(entry, host, row)
+    elif kind == "defect":
+        _defect_sites(entry, host, row)
+    else:
+        _bulk_cells(entry, host, row)
+
+
+def _dopant_sites(entry, host: str, row: Row) -> None:
+    slab = _slab(host, "sqrt2")
+    for species in entry.substitution.species:
+        compensation = entry.substitution.compensation.get(species)
+        site = f"{species}-Pb" + (f"-{compensation}" if compensation else "")
+        _make(slab, site, row)
+
+
+def _defect_sites(entry, host: str, row: Row) -> None:
+    bulk_only = ("Frenkel", "Schottky")
+    for species in entry.substitution.species:
+        if not species.startswith(bulk_only):
+            _make(_slab(host, "sqrt2"), species, row)
+
+
+def _make(slab, site: str, row: Row) -> None:
+    from peropass.surfaces.defects import make_site
+
+    made = make_site(slab, site)
+    row.models += 1
+    row.sites += 1
+    row.placed += made.multiplicity
+
+
+def _bulk_cells(entry, host: str, row: Row) -> None:
+    from peropass.surfaces.hosts import STRUCTURES, bulk, host_names, load_host
+
+    formula = host.replace("/", "")
+    names = [n for n in host_names() if n.startswith(host) or n.startswith(formula[:4])]
+    for name in names:
+        bulk(load_host(name))
+        row.models += 1
+    for name in host_names(STRUCTURES / "phases"):
+        bulk(load_host(name, STRUCTURES / "phases"))
+        row.models += 1
+
+
+def table(rows: list[Row]) -> str:
+    """Fixed-width table, one line per entry and host, with totals."""
+    head = ("entry", "class", "host", "models", "conf.", "sites", "cell", "placed", "kept", "reactions", "status")
+    lines = [
+        (
+            row.entry, row.ligand_class, row.host, str(row.models), str(row.conformers), str(row.sites),
+            row.cell, str(row.placed), str(row.poses), str(row.reactions),
+            row.status + (f": {row.reason}" if row.reason else ""),
+        )
+        for row in rows
+    ]
+    widths = [max(len(line[k]) for line in [head, *lines]) for k in range(len(head) - 1)]
+    shown = [
+        "  ".join(text.ljust(width) for text, width in zip(line, widths, strict=False)) + "  " + line[-1]
+        for line in [head, *lines]
+    ]
+    ready = sum(row.status == "ok" for row in rows)
+    entries = len({row.entry for row in rows})
+    shown.append(
+        f"{entries} entries, {len(rows)} rows on their hosts: {ready} built, "
+        f"{sum(r.status == 'planned' for r in rows)} planned, {sum(r.status == 'failed' for r in rows)} failed"
+    )
+    shown += _filter_totals(rows)
+    return "\n".join(shown) + "\n"
+
+
+def _filter_totals(rows: list[Row]) -> list[str]:
+    totals: dict[str, list[int]] = {}
+    for row in rows:
+        for name, before, after in row.filters:
+            total = totals.setdefault(name, [0, 0])
+            total[0] += before
+            total[1] += after
+    return [f"filter {name}: {before} -> {after} poses" for name, (before, after) in totals.items()]
