@@ -5,11 +5,13 @@ Importing this module needs neither GPAW nor RDKit, so planning stays below a se
 
 from __future__ import annotations
 
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from peropass.analysis.scoring import check_weights
 from peropass.engine.protocol import Protocol, load_protocols
 from peropass.errors import InputError
 from peropass.ids import canonical, check_name
@@ -20,6 +22,7 @@ MINIMUM_VACUUM_ANG = 8.0
 PROTOCOLS_FILE = Path("config/protocols.yaml")
 LIBRARY_FILE = Path("structures/ligands.yaml")
 HOSTS_FOLDER = Path("structures/hosts")
+EMPTY_LEVEL = "none"  # folder name of a level that is empty, e.g. the candidate of a clean slab
 
 
 class _Closed(BaseModel):
@@ -144,6 +147,7 @@ def load_campaign(path: str | Path) -> tuple[Campaign, Protocol]:
         raise InputError(f"{path}: protocol", campaign.protocol, ", ".join(protocols))
     _check_hosts(campaign, path)
     _check_candidates(campaign, path)
+    check_weights(campaign.ranking.weights, f"{path}: ranking.weights")
     if campaign.slab.frozen_layers >= campaign.slab.layers - 1:
         raise InputError(
             f"{path}: slab.frozen_layers",
@@ -167,12 +171,14 @@ def _check_candidates(campaign: Campaign, path: str | Path) -> None:
         where = f"{path}: candidates.{row}"
         check_name(candidate.key, f"{where}.name")
         if candidate.ligand not in known:
-            near = sorted(known, key=lambda other: -len(set(other) & set(candidate.ligand)))[:5]
+            near = get_close_matches(candidate.ligand, known, n=5, cutoff=0.0)
             raise InputError(
                 f"{where}.ligand",
                 candidate.ligand,
                 f"an id of {LIBRARY_FILE}, e.g. {', '.join(near)}",
             )
+        if candidate.key == EMPTY_LEVEL:
+            raise InputError(f"{where}.name", EMPTY_LEVEL, "any other name; it stands for the clean slab")
         if candidate.key in seen:
             raise InputError(
                 f"{where}.name", candidate.key, "each name once; give this row another `name`"
