@@ -13,7 +13,13 @@ from peropass.analysis import desorption, reaction_energies, traps
 from peropass.analysis.ranking import SELF_TEST, VERSUS_NATIVE
 from peropass.analysis.uncertainty import ErrorModel, sigma
 from peropass.chemistry.reactions import Reaction
-from peropass.errors import AnalysisRefused, MissingTerm, SettingsMismatch, StaleRecord
+from peropass.errors import (
+    AnalysisRefused,
+    MissingTerm,
+    SettingsMismatch,
+    StaleRecord,
+    UnbalancedReaction,
+)
 from peropass.records import (
     Address,
     CalculationRecord,
@@ -153,7 +159,7 @@ def assemble(
             solution.concentration_M,
             solution.solvent,
         )
-    except (SettingsMismatch, StaleRecord) as refusal:
+    except (SettingsMismatch, StaleRecord, UnbalancedReaction) as refusal:
         status, reactions, channels = "failed", [], []
         reasons.append(str(refusal))
     binding = next((r for r in reactions if r.name == "binding"), None)

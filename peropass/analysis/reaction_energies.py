@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from peropass.errors import MissingTerm, SettingsMismatch, StaleRecord
+from peropass.errors import MissingTerm, SettingsMismatch, StaleRecord, UnbalancedReaction
 from peropass.records import (
     CalculationRecord,
     Decomposition,
@@ -62,6 +62,8 @@ def evaluate(
         property of the ligand.
     StaleRecord
         A record holds other atoms than its species.
+    UnbalancedReaction
+        The structures that were computed do not balance.
     """
     files = record_files or {}
     coefficients = _coefficients(reaction)
@@ -88,6 +90,7 @@ def evaluate(
     for _, species in reaction.terms:
         _check_composition(reaction.equation, species, found[species.name])
     check_comparable(reaction.equation, found)
+    check_balance(reaction.equation, coefficients, found)
     return ReactionEnergy(
         name=reaction.name,
         equation=reaction.equation,
@@ -96,6 +99,33 @@ def evaluate(
         dispersion_cs_eV=_sum(coefficients, found, "dispersion_cs_eV"),
         terms=terms,
     )
+
+
+def check_balance(
+    equation: str, coefficients: Mapping[str, float], records: Mapping[str, EnergyRecord]
+) -> None:
+    """Balance elements over the structures that were really computed.
+
+    Planned slabs carry a stand-in composition, so a lost proton or a wrong reference would pass the check of the
+    planned reaction; it cannot pass this one.
+
+    Raises
+    ------
+    UnbalancedReaction
+        Naming each element and its excess on the product side.
+    """
+    total: dict[str, float] = {}
+    for name, coefficient in coefficients.items():
+        for element, count in _composition(records[name]).items():
+            total[element] = total.get(element, 0.0) + coefficient * count
+    excess = {e: n for e, n in sorted(total.items()) if abs(n) > 1e-9}
+    if excess:
+        told = ", ".join(f"{element} {n:+g}" for element, n in excess.items())
+        raise UnbalancedReaction(f"{equation}: the computed structures do not balance: {told}")
+
+
+def _composition(record: EnergyRecord) -> Mapping[str, int]:
+    return record.composition if record.kind == "eos" else record.initial.composition
 
 
 def require(reaction_energy: ReactionEnergy) -> float:
