@@ -13,17 +13,17 @@ from peropass.surfaces.neighbours import (
     ion_roles,
     lateral_images,
     minimum_image,
-    neighbours,
     openness,
 )
 
 SYMPREC_ANG = 0.15  # above the start-up rattle, far below an octahedral tilt
 SAME_SITE_ANG = 0.6
 SHADOW_ANG = 1.5  # an ion below another one, within this lateral distance, is not exposed
-# Missing unit vectors along +z: an apical halide without its B misses one, a B ion on BX2 one, an A
-# ion on AX four halides at 45 degrees (2.8); bulk A ions of tilted phases miss up to one.
-OPEN_UPWARDS = {"A": 1.5, "B": 0.5, "X": 0.5}
+# A counter-ion is above an ion if its direction is within 60 degrees of the normal: in-plane
+# neighbours stay out of that cone for tilts up to 16 degrees and rumplings of 0.5 A.
+ABOVE_COSINE = 0.5
 BRIDGE_FACTOR = 1.15
+RING_ANG = 6.5  # A to the B ions of the cubes around it: 5.2 A in cubic CsPbBr3
 
 
 @dataclass(frozen=True)
@@ -64,22 +64,29 @@ def find_sites(slab: Atoms, symprec: float = SYMPREC_ANG) -> list[Site]:
 
 
 def exposed_ions(slab: Atoms) -> list[Site]:
-    """Every ion of the top face that misses counter-ions above it."""
+    """Every ion of the top face: under-coordinated, with no counter-ion above it and no ion over it."""
     roles = ion_roles(slab)
     kinds = {"A": "A-top", "B": "Pb", "X": "X-top"}
     sites = []
     for i in np.flatnonzero(roles != "-"):
         _, vectors = counter_ions(slab, i, roles)
-        missing = openness(vectors)
-        if (
-            len(vectors) < BULK_COORDINATION[roles[i]]
-            and missing[2] > OPEN_UPWARDS[roles[i]]
-            and not _in_shadow(slab, int(i))
-        ):
-            normal = missing / np.linalg.norm(missing)
+        if not len(vectors) or len(vectors) >= BULK_COORDINATION[roles[i]]:
+            continue
+        above = vectors[:, 2] > ABOVE_COSINE * np.linalg.norm(vectors, axis=1)
+        if not above.any() and not _in_shadow(slab, int(i)):
+            normal = _open_direction(vectors)
             position = slab.positions[i].copy()
             sites.append(Site(kinds[roles[i]], position, normal, (int(i),), 1, len(vectors)))
     return sites
+
+
+def _open_direction(vectors: np.ndarray) -> np.ndarray:
+    """Unit vector to where neighbours are missing, the surface normal if they lie all around."""
+    missing = openness(vectors)
+    length = np.linalg.norm(missing)
+    if missing[2] < 0.3 * max(length, 1.0):
+        return np.array([0.0, 0.0, 1.0])
+    return missing / length
 
 
 def _in_shadow(slab: Atoms, i: int) -> bool:
@@ -93,7 +100,7 @@ def holes_by_coordination(slab: Atoms) -> list[Site]:
     """Empty lattice places of the top face.
 
     An X hole is the missing vertex of an exposed B ion, at its mean bond length. An A hole is the
-    mirror image of an A ion through the ring of four halides above it, where nothing sits.
+    mirror image of an A ion through the layer of exposed B ions above it, where nothing sits.
     """
     roles = ion_roles(slab)
     sites = []
@@ -103,17 +110,22 @@ def holes_by_coordination(slab: Atoms) -> list[Site]:
             if len(bonds) == BULK_COORDINATION["B"] - 1:
                 place = ion.position + ion.normal * np.linalg.norm(bonds, axis=1).mean()
                 sites.append(Site("X-hole", place, ion.normal, ion.atoms, 1, 0))
-    up = np.array([0.0, 0.0, 1.0])
-    for i in np.flatnonzero(roles == "A"):
-        ring, vectors = neighbours(slab, i, np.flatnonzero(roles == "X"))
-        above = vectors[:, 2] > 0.35 * np.linalg.norm(vectors, axis=1) if len(vectors) else []
-        if np.sum(above) != 4:
+    return sites + _mirrored_a_holes(slab, roles)
+
+
+def _mirrored_a_holes(slab: Atoms, roles: np.ndarray) -> list[Site]:
+    """A holes on a BX2 face: A ions right below it, mirrored at the plane of the exposed B ions."""
+    metals = [site.position for site in exposed_ions(slab) if site.kind == "Pb"]
+    sites: list[Site] = []
+    for i in np.flatnonzero(roles == "A") if metals else []:
+        vectors = minimum_image(np.array(metals) - slab.positions[i], slab.cell.array)
+        ring = np.linalg.norm(vectors, axis=1) < RING_ANG
+        if not ring.any() or vectors[ring, 2].min() < 1.0 or _in_shadow(slab, int(i)):
             continue
-        place = slab.positions[i] + 2 * vectors[above].mean(axis=0)
-        distances = np.linalg.norm(minimum_image(slab.positions - place, slab.cell.array), axis=1)
-        if distances.min() > 2.0:
-            atoms = tuple(int(k) for k in ring[above])
-            sites.append(Site("A-hole", place, up, atoms, 1, 0))
+        place = slab.positions[i] + [0.0, 0.0, 2 * vectors[ring, 2].mean()]
+        gaps = np.linalg.norm(minimum_image(slab.positions - place, slab.cell.array), axis=1)
+        if gaps.min() > 2.0:
+            sites.append(Site("A-hole", place, np.array([0.0, 0.0, 1.0]), (int(i),), 1, 0))
     return sites
 
 

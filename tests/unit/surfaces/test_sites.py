@@ -76,3 +76,21 @@ def test_tilted_phase_shows_only_the_top_layer(termination):
     for site in find_sites(slab):
         totals[site.kind] = totals.get(site.kind, 0) + site.multiplicity
     assert (totals["A-top"], totals["X-top"]) == (4, 4)
+
+
+def test_relaxed_face_keeps_its_sites(slab):
+    """PBE relaxes Cs of the face by 0.25 A inwards, and two of its lower halides away under the tilt."""
+    relaxed = slab.copy()
+    relaxed.set_constraint()
+    top = (relaxed.arrays["layer"] == 1) & (relaxed.symbols == "Cs")
+    relaxed.positions[top, 2] -= 0.25
+    found = {site.kind: site.multiplicity for site in find_sites(relaxed)}
+    assert found == {"A-top": 2, "X-top": 2, "bridge": 4}
+
+
+@pytest.mark.parametrize("termination", ["110-PbX2", "001-PbX2"])
+def test_tilted_pb_face_has_a_hole_per_a_site(termination):
+    host = load_host("CsPbI3-ortho")
+    slab = build_slab(host, termination, a_ang=6.19, lateral="2x2", layers=5, height_ang=40)
+    holes = [site for site in find_sites(slab) if site.kind == "A-hole"]
+    assert sum(site.multiplicity for site in holes) == 4
