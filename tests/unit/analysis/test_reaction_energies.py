@@ -6,7 +6,7 @@ import pytest
 from peropass.analysis.reaction_energies import decompose, evaluate, require
 from peropass.chemistry import reactions
 from peropass.chemistry.reactions import Reaction, Species
-from peropass.errors import MissingTerm, SettingsMismatch, StaleRecord
+from peropass.errors import MissingTerm, SettingsMismatch, StaleRecord, UnbalancedReaction
 
 SLAB = {"Cs": 4, "Pb": 2, "Br": 8}
 SOCKET = Species("slab[V-CsX]", {"Cs": 3, "Pb": 2, "Br": 7})
@@ -161,3 +161,17 @@ def test_decomposition_names_the_missing_fragment(energies, make_calculation):
             failed,
             energies[KBR.name],
         )
+
+
+def test_a_proton_lost_in_a_planned_slab_is_found_in_the_computed_structures(make_calculation):
+    # planned slabs carry a stand-in; only the computed structures show that one H is missing
+    stand_in = Species("socket", {"[slab]": 1})
+    ligand = Species("HBr(g)", {"H": 1, "Br": 1})
+    whole = Species("socket:HBr", {"[slab]": 1, "H": 1, "Br": 1})
+    records = {
+        "socket": make_calculation({"Cs": 3, "Br": 7}, -1.0, -1.0, -1.0, role="slab"),
+        "HBr(g)": make_calculation({"H": 1, "Br": 1}, -1.0, -1.0, -1.0, role="molecule"),
+        "socket:HBr": make_calculation({"Cs": 3, "Br": 8}, -1.0, -1.0, -1.0, role="slab"),
+    }
+    with pytest.raises(UnbalancedReaction, match=r"H -1"):
+        evaluate(reactions.binding(stand_in, ligand, whole), records)
