@@ -31,6 +31,7 @@ class Running:
     stage: str
     ionic_step: int | None
     scf_iteration: int | None
+    scf_energy_eV: float | None
     energy_eV: float | None
     fmax_eV_per_ang: float | None
     age_s: float
@@ -104,6 +105,7 @@ def _running(plan: Plan) -> list[Running]:
                 stage=data.get("stage", ""),
                 ionic_step=data.get("ionic_step"),
                 scf_iteration=data.get("scf_iteration"),
+                scf_energy_eV=data.get("scf_energy_eV"),
                 energy_eV=data.get("energy_eV"),
                 fmax_eV_per_ang=data.get("fmax_eV_per_ang"),
                 age_s=age,
@@ -154,7 +156,15 @@ class Display:
 
     def _table(self, state: State) -> Group:
         table = Table(box=None, pad_edge=False)
-        for title in ("job", "stage", "ionic step", "SCF iteration", "energy / eV", "largest force / eV/A"):
+        for title in (
+            "job",
+            "stage",
+            "ionic step",
+            "SCF iteration",
+            "SCF energy / eV",
+            "last energy / eV",
+            "largest force / eV/A",
+        ):
             table.add_column(title, justify="left" if title in ("job", "stage") else "right")
         for job in state.running:
             table.add_row(
@@ -162,6 +172,7 @@ class Display:
                 job.stage,
                 _shown(job.ionic_step),
                 _shown(job.scf_iteration),
+                "" if job.scf_energy_eV is None else f"{job.scf_energy_eV:.4f}",
                 "" if job.energy_eV is None else f"{job.energy_eV:.4f}",
                 "" if job.fmax_eV_per_ang is None else f"{job.fmax_eV_per_ang:.3f}",
             )
@@ -176,6 +187,7 @@ def _describe(job: Running) -> str:
         text += f" {job.energy_eV:.3f} eV fmax {job.fmax_eV_per_ang:.3f}"
     if job.scf_iteration:
         text += f" scf {job.scf_iteration}"
+        text += "" if job.scf_energy_eV is None else f" {job.scf_energy_eV:.3f} eV"
     return text
 
 

@@ -18,6 +18,7 @@ from ase import Atoms
 from peropass.engine import gpaw_calculator
 from peropass.engine.protocol import Protocol
 from peropass.errors import DeadlineReached, EngineError
+from peropass.units import HARTREE_EV
 
 
 @dataclass(frozen=True)
@@ -183,7 +184,7 @@ class GpawEngine:
         self._iterations += 1
         self._set_tolerances()
         if self.on_iteration and world.rank == 0:
-            self.on_iteration(self._iterations, None)
+            self.on_iteration(self._iterations, context.energies.total_extrapolated * HARTREE_EV)
         if self.deadline_s is not None:
             over = time.time() > self.deadline_s if world.rank == 0 else None
             if broadcast(over, comm=world):

@@ -42,6 +42,7 @@ from peropass.records import (
     write_record,
 )
 from peropass.revisions import REVISIONS
+from peropass.step import say
 from peropass.units import BOHR_ANG, HARTREE_EV
 
 
@@ -184,11 +185,15 @@ def _compute(
     if rank == 0:
         write_structure(atoms, initial_file)
 
-    def on_iteration(iteration: int, _energy: float | None) -> None:
-        progress.update(scf_iteration=iteration)
+    def on_iteration(iteration: int, energy_ev: float | None) -> None:
+        progress.update(scf_iteration=iteration, scf_energy_eV=energy_ev)
 
     def on_step(count: int, step: JournalStep, fmax: float) -> None:
         watch.save()
+        say(
+            f"{job.stage} step {count}: {step.energy_eV:.4f} eV, largest force {fmax:.3f} eV/Angstrom, "
+            f"{step.scf_iterations} SCF iterations, {step.seconds:.1f} s"
+        )
         progress.update(
             force=True,
             ionic_step=count,
@@ -199,6 +204,8 @@ def _compute(
 
     engine = make_engine(job, folder, on_iteration)
     journal = Journal(folder / "journal.jsonl", identity, writable=rank == 0)
+    if journal.steps:
+        say(f"{job.stage}: continues after ionic step {len(journal.steps)} of {journal.path.parent.name}")
     common = _common_fields(atoms, job, identity, watch, initial_file)
     try:
         result = relax(
