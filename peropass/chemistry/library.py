@@ -171,6 +171,7 @@ def build_model(
     partner: str | None = None,
     n_conformers: int = DEFAULT_CONFORMERS,
     seed: int = DEFAULT_SEED,
+    described: bool = True,
 ) -> LigandModel:
     """The truncated neutral set of an entry, in 3-D, with anchors and descriptors.
 
@@ -187,6 +188,8 @@ def build_model(
         Key of the library's `partners` instead of the default one, for charged entries.
     n_conformers, seed : int
         Largest number of conformers per part; seed of the distance geometry.
+    described : bool
+        False leaves out the descriptors, whose dipole takes seconds of GFN2-xTB for long tails.
 
     Raises
     ------
@@ -212,7 +215,8 @@ def build_model(
         spin_polarised=entry.unpaired > 0,
         descriptors={"unpaired_electrons": float(entry.unpaired)},
     )
-    model.descriptors.update(descriptors.describe(model, seed))
+    if described:
+        model.descriptors.update(descriptors.describe(model, seed))
     return model
 
 

@@ -80,6 +80,7 @@ def _placed(
         partner=candidate.partner,
         n_conformers=settings.conformers,
         seed=settings.seed,
+        described=False,
     )
     return generate_poses(
         socket, locate_holes(socket, pristine), model, n=settings.generate, seed=settings.seed
