@@ -33,7 +33,7 @@ const COLUMNS = [
   { id: "reason", title: "Reason", kind: "text", off: true },
 ];
 const FILTERS = [["ligand_class", "Class"], ["host", "Host"], ["termination", "Termination"], ["site", "Site"], ["status", "Status"]];
-const WINDOW_ABOVE = 300, ROW_PX = 30, OVERSCAN = 12;
+const WINDOW_ABOVE = 300, ROW_PX = 30, OVERSCAN = 8;
 
 const Table = {
   sort: { id: "rank", down: false }, order: [], rowNodes: new Map(), first: -1, windowed: false, printing: false,
