@@ -1,0 +1,138 @@
+"""Campaign files: closed schema, canonical parameters, and what each row must say."""
+
+import copy
+import json
+
+import pytest
+import yaml
+
+from peropass import config
+from peropass.config import (
+    HOSTS_FOLDER,
+    LIBRARY_FILE,
+    MINIMUM_VACUUM_ANG,
+    PROTOCOLS_FILE,
+    canonical_candidate,
+    canonical_energy,
+    canonical_levels,
+    canonical_poses,
+    canonical_slab,
+    load_campaign,
+)
+from peropass.engine.protocol import load_protocols
+
+CAMPAIGN = {
+    "campaign": "mine",
+    "protocol": "toy",
+    "hosts": ["CsPbBr3-cubic"],
+    "terminations": ["001-CsX"],
+    "sites": ["V-CsX"],
+    "slab": {"lateral": "sqrt2", "layers": 3, "frozen_layers": 1, "height_ang": 26.0},
+    "candidates": [{"ligand": "csbr", "role": "self-test"}, {"ligand": "ma-br", "role": "native"}],
+}
+
+
+@pytest.fixture
+def load(tmp_path):
+    def read(data):
+        file = tmp_path / "mine.yaml"
+        file.write_text(data if isinstance(data, str) else yaml.safe_dump(data, sort_keys=False))
+        return load_campaign(file)
+
+    return read
+
+
+def parameters(campaign, protocol):
+    """Every canonical parameter that a rule receives from this campaign."""
+    return [
+        canonical_slab(campaign),
+        canonical_poses(campaign),
+        canonical_energy(protocol),
+        canonical_levels(protocol),
+        *(canonical_candidate(campaign, key) for key in sorted(campaign.by_key)),
+    ]
+
+
+def reordered(value):
+    if isinstance(value, dict):
+        return {key: reordered(value[key]) for key in reversed(list(value))}
+    return value
+
+
+def test_order_comments_blanks_and_spelling_of_numbers_have_no_meaning(load):
+    plain = parameters(*load(CAMPAIGN))
+    assert parameters(*load(reordered(CAMPAIGN))) == plain
+    text = yaml.safe_dump(CAMPAIGN).replace("26.0", "26  # Angstrom")
+    assert parameters(*load("# a comment\n\n" + text + "\n\n")) == plain
+
+
+def test_defaults_written_out_have_no_meaning(load):
+    campaign, protocol = load(CAMPAIGN)
+    full = json.loads(campaign.model_dump_json())
+    assert parameters(*load(full)) == parameters(campaign, protocol)
+
+
+def test_a_role_or_a_name_is_no_input_of_a_calculation(load):
+    other = copy.deepcopy(CAMPAIGN)
+    other["candidates"][0] |= {"role": "candidate", "name": "salt"}
+    assert canonical_candidate(load(other)[0], "salt") == canonical_candidate(
+        load(CAMPAIGN)[0], "csbr"
+    )
+
+
+@pytest.mark.parametrize(
+    ("block", "key", "value"),
+    [("slab", "height_ang", 27.0), ("slab", "layers", 5), ("slab", "lateral", "2x2")],
+)
+def test_a_changed_number_changes_its_parameter_alone(load, block, key, value):
+    other = copy.deepcopy(CAMPAIGN)
+    other[block][key] = value
+    before, after = parameters(*load(CAMPAIGN)), parameters(*load(other))
+    assert before[0] != after[0]
+    assert before[1:] == after[1:]
+
+
+def test_forces_and_levels_do_not_rerun_each_other():
+    protocol = load_protocols(PROTOCOLS_FILE)["smoke"]
+    tighter = protocol.model_copy(
+        update={"relax": protocol.relax.model_copy(update={"fmax_eV_per_ang": 0.01})}
+    )
+    more = protocol.model_copy(
+        update={"levels": protocol.levels.model_copy(update={"states_above": 40})}
+    )
+    assert canonical_energy(tighter) != canonical_energy(protocol)
+    assert canonical_levels(tighter) == canonical_levels(protocol)
+    assert canonical_energy(more) == canonical_energy(protocol)
+    assert canonical_levels(more) != canonical_levels(protocol)
+
+
+def test_the_native_baseline_is_the_first_row_of_that_role(load):
+    other = copy.deepcopy(CAMPAIGN)
+    other["candidates"].append({"ligand": "nh4-scn", "role": "native"})
+    assert load(other)[0].native.key == "ma-br"
+
+
+def test_rows_are_known_by_name_or_ligand(load):
+    other = copy.deepcopy(CAMPAIGN)
+    other["candidates"].append({"ligand": "ma-br", "name": "ma-br-2"})
+    assert list(load(other)[0].by_key) == ["csbr", "ma-br", "ma-br-2"]
+
+
+def test_every_campaign_file_of_the_repository_is_valid():
+    files = [f for f in PROTOCOLS_FILE.parent.glob("*.yaml") if "campaign:" in f.read_text()]
+    assert files
+    for file in files:
+        load_campaign(file)
+
+
+def test_the_vacuum_limit_is_the_published_advice_of_the_placing_code():
+    from peropass.surfaces.poses import MIN_HEADROOM_ANG
+
+    assert MINIMUM_VACUUM_ANG == MIN_HEADROOM_ANG == 8.0
+
+
+def test_files_it_looks_for_are_there():
+    assert PROTOCOLS_FILE.exists()
+    assert LIBRARY_FILE.exists()
+    assert list(HOSTS_FOLDER.glob("*.yaml"))
+    assert config.LIBRARY_FILE.name == "ligands.yaml"
