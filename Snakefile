@@ -3,11 +3,13 @@
 from snakemake.utils import min_version
 
 from peropass import paths
-from peropass.workflow import Plan, code_digest
+from peropass.workflow import WAVE, Plan, code_digest
 
 min_version("9.19")
 
-plan = Plan(config.get("campaign", "config/quickstart.yaml"))
+plan = Plan(
+    config.get("campaign", "config/quickstart.yaml"), int(config.get("wave", WAVE))
+)
 
 
 wildcard_constraints:
@@ -27,9 +29,17 @@ localrules:
 
 
 rule all:
-    input:
-        plan.path(paths.REPORT),
     default_target: True
+    input:
+        plan.targets,
+
+
+onsuccess:
+    plan.waves.settle(succeeded=True)
+
+
+onerror:
+    plan.waves.settle(succeeded=False)
 
 
 include: "workflow/rules/structures.smk"

@@ -1,22 +1,35 @@
 """Deep check of a campaign before any job: chemistry, charges and geometry of every candidate.
 
-Costs seconds (RDKit), so its outcome is kept beside the results, keyed by everything that it depends on; planning
-then reads it in milliseconds. It also lists the small molecules that desorption channels need as references.
+A row costs 10 ms on paper (charges, truncation, reactions) and half a second in 3-D (conformer, placement on every
+socket). Outcomes are kept beside the results, one per row and keyed by everything that the row depends on, so planning
+reads them in milliseconds and an added candidate is the only one that is checked. The check also lists the small
+molecules that desorption channels need as references, and what the cost model has to know of each model.
 """
 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from peropass.config import LIBRARY_FILE, PROTOCOLS_FILE, Campaign, CandidateSettings, load_campaign
+from peropass.config import (
+    LIBRARY_FILE,
+    Campaign,
+    CandidateSettings,
+    canonical_candidate,
+    canonical_slab,
+    load_campaign,
+)
 from peropass.errors import BuildError, InputError
 from peropass.ids import digest, file_sha256
 from peropass.records import write_text
+from peropass.validation import load_yaml
 
 CHANNELS = ("desorption-proton-transfer", "desorption-alkyl-transfer")
 TRIAL_POSES = 2
+TRIAL_ROWS = 50
+# ASSUME beyond this many new rows planning checks chemistry only: 10,000 rows in 3-D take an hour. A model that does
+# not fit its socket then becomes a row with its reason in the poses step; `peropass check` places all of them.
 
 
 @dataclass(frozen=True)
@@ -24,15 +37,18 @@ class CheckedCampaign:
     """Outcome of a deep check.
 
     `references` maps host -> candidate -> {reference id: SMILES} of molecules beyond the candidate itself;
-    `smiles` maps host -> candidate -> SMILES of its model.
+    `smiles` maps host -> candidate -> SMILES of its model; `variants` host -> candidate -> number of gas-phase forms;
+    `unplaced` lists rows that were checked on paper but not yet in 3-D.
     """
 
     references: dict[str, dict[str, dict[str, str]]]
     smiles: dict[str, dict[str, str]]
+    variants: dict[str, dict[str, int]] = field(default_factory=dict)
+    unplaced: list[str] = field(default_factory=list)
 
 
 def checked(config_file: str | Path) -> CheckedCampaign:
-    """The stored outcome if nothing changed since, else a fresh deep check.
+    """Stored outcomes where nothing changed since, else a fresh check of the rows that are new.
 
     Raises
     ------
@@ -40,51 +56,162 @@ def checked(config_file: str | Path) -> CheckedCampaign:
         The first thing that is wrong, with file, row, what was found and what is allowed.
     """
     campaign, _ = load_campaign(config_file)
+    return deep_check(campaign, config_file, most_placed=TRIAL_ROWS)
+
+
+def deep_check(
+    campaign: Campaign, config_file: str | Path, most_placed: int | None = None
+) -> CheckedCampaign:
+    """Check every row that is not known to be good; InputError names the first that cannot be used.
+
+    At most `most_placed` new rows are built and placed in 3-D (all where None).
+    """
     stamp = Path("results") / campaign.campaign / "check.json"
-    key = _key(config_file, campaign)
-    if stamp.exists():
-        try:
-            stored = json.loads(stamp.read_text())
-        except json.JSONDecodeError:
-            stored = {}
-        if stored.get("key") == key:
-            return CheckedCampaign(stored["references"], stored["smiles"])
-    outcome = deep_check(campaign, config_file)
-    stored = {"key": key, "references": outcome.references, "smiles": outcome.smiles}
-    write_text(stamp, json.dumps(stored, indent=1) + "\n")
+    known = _stored(stamp)
+    rows = _Rows(campaign, config_file, known, most_placed)
+    outcome = CheckedCampaign({}, {}, {}, [])
+    try:
+        for host in campaign.hosts:
+            found = {c.key: rows.outcome(host, n, c) for n, c in enumerate(campaign.candidates)}
+            outcome.smiles[host] = {key: row["smiles"] for key, row in found.items()}
+            outcome.references[host] = {key: row["references"] for key, row in found.items()}
+            outcome.variants[host] = {key: row["variants"] for key, row in found.items()}
+            outcome.unplaced.extend(key for key, row in found.items() if not row["placed"])
+    except InputError:
+        if (
+            len(rows.used) > TRIAL_ROWS
+        ):  # one bad row in thousands does not cost the others their check
+            rows.store(stamp)
+        raise
+    rows.store(stamp)
     return outcome
 
 
-def _key(config_file: str | Path, campaign: Campaign) -> str:
-    files = [Path(config_file), PROTOCOLS_FILE, LIBRARY_FILE]
-    files += [Path("structures/hosts") / f"{host}.yaml" for host in campaign.hosts]
-    package = Path(__file__).resolve().parent
-    files += sorted([*(package / "chemistry").glob("*.py"), *(package / "surfaces").glob("*.py")])
-    return digest({str(n): file_sha256(file) for n, file in enumerate(files)}, 16)
+def _stored(stamp: Path) -> dict[str, dict]:
+    try:
+        return dict(json.loads(stamp.read_text(encoding="utf-8")).get("rows", {}))
+    except (FileNotFoundError, json.JSONDecodeError, AttributeError):
+        return {}
 
 
-def deep_check(campaign: Campaign, config_file: str | Path) -> CheckedCampaign:
-    """Build every candidate on every socket of an ideal slab; InputError names the first that cannot be."""
-    from peropass.chemistry.library import load_library
+class _Rows:
+    """Outcome of one row after another, from the store or fresh; sockets and library are made when first needed."""
 
-    library = load_library()
-    broken = {error.where.split(": ")[1].split(".")[0]: error for error in library.errors}
-    references: dict[str, dict[str, dict[str, str]]] = {}
-    smiles: dict[str, dict[str, str]] = {}
-    for host_name in campaign.hosts:
-        sockets = _ideal_sockets(campaign, host_name, config_file)
-        references[host_name], smiles[host_name] = {}, {}
-        for row, candidate in enumerate(campaign.candidates):
-            where = f"{config_file}: candidates.{row} ({candidate.key})"
-            if candidate.ligand in broken:
-                raise broken[candidate.ligand]
-            entry = library.entry(candidate.ligand, where)
-            model = _buildable(candidate, entry, host_name, sockets, where)
-            smiles[host_name][candidate.key] = model.smiles
-            references[host_name][candidate.key] = _references(
-                entry, candidate, host_name, model.smiles
+    def __init__(
+        self, campaign: Campaign, config_file: str | Path, known: dict, most_placed: int | None
+    ) -> None:
+        self.campaign, self.config_file, self.known = campaign, config_file, known
+        self.left = most_placed
+        self.used: dict[str, dict] = {}
+        self._base = {host: _socket_key(campaign, host) for host in campaign.hosts}
+        self._entries = {key: digest(body) for key, body in _bodies().items()}
+        self._sockets: dict[str, list] = {}
+        self._references: dict[tuple, dict[str, str]] = {}
+        self._halide: dict[str, str] = {}
+        self._library = None
+
+    def store(self, stamp: Path) -> None:
+        """Keep the outcomes for the next time."""
+        if self.used != self.known:
+            write_text(stamp, json.dumps({"rows": self.used}, indent=0) + "\n")
+
+    def outcome(self, host: str, row: int, candidate: CandidateSettings) -> dict:
+        """What is known of one row on one host after it passed."""
+        key = digest(
+            [
+                self._base[host],
+                self._entries[candidate.ligand],
+                canonical_candidate(self.campaign, candidate.key),
+            ],
+            20,
+        )
+        found = self.used.get(key) or self.known.get(key)
+        if found is None or (not found["placed"] and self.left is None):
+            found = self._checked(host, row, candidate)
+        self.used[key] = found
+        return found
+
+    def _checked(self, host: str, row: int, candidate: CandidateSettings) -> dict:
+        try:
+            return self._check(host, row, candidate)
+        except InputError as error:  # the library's errors name its own key: put the row before it
+            if error.where.startswith(str(self.config_file)):
+                raise
+            where = f"{self.config_file}: candidates.{row} ({candidate.key}): {error.where}"
+            raise InputError(where, error.found, error.allowed) from None
+
+    def _check(self, host: str, row: int, candidate: CandidateSettings) -> dict:
+        from peropass.chemistry.library import plan_model
+
+        if self._library is None:
+            self._prepare()
+        if candidate.ligand in self._broken:
+            raise self._broken[candidate.ligand]
+        where = f"{self.config_file}: candidates.{row} ({candidate.key})"
+        entry = self._library.entry(candidate.ligand, where)
+        plan = plan_model(
+            entry,
+            tail_carbons=candidate.tail_carbons,
+            halide=candidate.halide or self._halide[host],
+            variant=candidate.variant,
+            partner=candidate.partner,
+        )
+        if sum(plan.charges) != 0:
+            raise InputError(
+                where, f"net charge {sum(plan.charges):+d}", "a neutral set: name a charge partner"
             )
-    return CheckedCampaign(references, smiles)
+        smiles, placed = ".".join(plan.parts), self.left != 0
+        if placed:
+            _place(candidate, entry, self._halide[host], self._sockets[host], where)
+            self.left = None if self.left is None else self.left - 1
+        same = (host, entry.id, candidate.variant, smiles)
+        if same not in self._references:
+            self._references[same] = _references(entry, candidate, host, smiles)
+        variants = len({candidate.variant, *entry.reference})
+        return {
+            "smiles": smiles,
+            "references": self._references[same],
+            "variants": variants,
+            "placed": placed,
+        }
+
+    def _prepare(self) -> None:
+        from peropass.chemistry.library import load_library
+        from peropass.surfaces.hosts import load_host
+
+        self._library = load_library()
+        self._broken = {e.where.split(": ")[1].split(".")[0]: e for e in self._library.errors}
+        for host in self.campaign.hosts:
+            self._sockets[host] = _ideal_sockets(self.campaign, host, self.config_file)
+            self._halide[host] = load_host(host).symbol("X")
+
+
+def _bodies() -> dict[str, dict]:
+    """Library entries without what is said about them, each with the charge partners that it may name."""
+    library = load_yaml(LIBRARY_FILE)
+    partners = library.get("partners") or {}
+    return {
+        key: {
+            **{k: v for k, v in (body or {}).items() if k not in ("reported", "name", "label")},
+            "all": partners,
+        }
+        for key, body in library["entries"].items()
+    }
+
+
+def _socket_key(campaign: Campaign, host: str) -> str:
+    """Digest of what all rows of a host share: host file, slab, sockets and the code that builds."""
+    package = Path(__file__).resolve().parent
+    code = sorted([*(package / "chemistry").glob("*.py"), *(package / "surfaces").glob("*.py")])
+    return digest(
+        [
+            file_sha256(Path("structures/hosts") / f"{host}.yaml"),
+            canonical_slab(campaign),
+            campaign.terminations,
+            campaign.sites,
+            [file_sha256(file) for file in code],
+        ]
+    )
 
 
 def _ideal_sockets(campaign: Campaign, host_name: str, config_file: str | Path) -> list[tuple]:
@@ -110,36 +237,36 @@ def _ideal_sockets(campaign: Campaign, host_name: str, config_file: str | Path) 
         except InputError as error:
             raise InputError(f"{config_file}: {error.where}", error.found, error.allowed) from None
         except BuildError as error:
-            raise InputError(f"{config_file}: slab", str(error), "a slab that can be built") from None
+            raise InputError(
+                f"{config_file}: slab", str(error), "a slab that can be built"
+            ) from None
     return found
 
 
-def _buildable(candidate: CandidateSettings, entry, host_name: str, sockets: list, where: str):
-    """The candidate's model, after it was placed on every socket."""
+def _place(candidate: CandidateSettings, entry, halide: str, sockets: list, where: str) -> None:
+    """Build the model in 3-D and place it on every socket; InputError where one of the two fails."""
     from peropass.chemistry.library import build_model
-    from peropass.surfaces.hosts import load_host
     from peropass.surfaces.poses import generate_poses
 
-    halide = candidate.halide or load_host(host_name).symbol("X")
     try:
         model = build_model(
             entry,
             tail_carbons=candidate.tail_carbons,
-            halide=halide,
+            halide=candidate.halide or halide,
             variant=candidate.variant,
             partner=candidate.partner,
             n_conformers=1,
             seed=1,
+            described=False,
         )
-        if model.charge != 0:
-            raise InputError(where, f"net charge {model.charge:+d}", "a neutral set: name a charge partner")
         for socket in sockets:
             generate_poses(socket.atoms, socket.holes, model, n=TRIAL_POSES, seed=1)
     except BuildError as error:
         raise InputError(
-            where, str(error), "a ligand that fits the cell; raise slab.height_ang or slab.lateral, or shorten the tails"
+            where,
+            str(error),
+            "a ligand that fits the cell; raise slab.height_ang or slab.lateral, or shorten the tails",
         ) from None
-    return model
 
 
 def _references(entry, candidate: CandidateSettings, host_name: str, smiles: str) -> dict[str, str]:
@@ -151,7 +278,9 @@ def _references(entry, candidate: CandidateSettings, host_name: str, smiles: str
     ions = HostIons(host.symbol("A"), host.symbol("B"), host.symbol("X"))
     own = {variant_id(entry, variant) for variant in (candidate.variant, *entry.reference)}
     needed: dict[str, str] = {}
-    for planned in reactions_for(entry, ions, smiles=smiles, variant=candidate.variant):
+    for planned in reactions_for(
+        entry, ions, smiles=smiles, variant=candidate.variant, tail_carbons=candidate.tail_carbons
+    ):
         if planned.available and planned.name in CHANNELS:
             for reference in planned.references:
                 if reference.kind == "molecule" and reference.id not in own:

@@ -6,6 +6,7 @@ Importing this module needs neither GPAW nor RDKit, so planning stays below a se
 from __future__ import annotations
 
 from difflib import get_close_matches
+from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -122,7 +123,7 @@ class Campaign(_Closed):
     lability: LabilitySettings = Field(default_factory=LabilitySettings)
     ranking: RankingSettings = Field(default_factory=RankingSettings)
 
-    @property
+    @cached_property
     def by_key(self) -> dict[str, CandidateSettings]:
         return {candidate.key: candidate for candidate in self.candidates}
 
@@ -178,7 +179,9 @@ def _check_candidates(campaign: Campaign, path: str | Path) -> None:
                 f"an id of {LIBRARY_FILE}, e.g. {', '.join(near)}",
             )
         if candidate.key == EMPTY_LEVEL:
-            raise InputError(f"{where}.name", EMPTY_LEVEL, "any other name; it stands for the clean slab")
+            raise InputError(
+                f"{where}.name", EMPTY_LEVEL, "any other name; it stands for the clean slab"
+            )
         if candidate.key in seen:
             raise InputError(
                 f"{where}.name", candidate.key, "each name once; give this row another `name`"

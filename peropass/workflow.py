@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from itertools import product
 from pathlib import Path
+from types import SimpleNamespace
 
 from peropass import paths
 from peropass.check import checked
@@ -26,6 +27,7 @@ from peropass.ids import canonical, digest, file_sha256
 from peropass.resources import estimate
 from peropass.revisions import REVISIONS
 from peropass.validation import load_yaml
+from peropass.waves import WAVE, Waves
 
 LIBRARY = Path("structures/ligands.yaml")
 
@@ -39,7 +41,7 @@ class Plan:
         From `load_campaign`, before any job exists.
     """
 
-    def __init__(self, config_file: str) -> None:
+    def __init__(self, config_file: str, wave: int = WAVE) -> None:
         self.config_file = config_file
         self.campaign, self.protocol = load_campaign(config_file)
         outcome = checked(config_file)
@@ -50,7 +52,15 @@ class Plan:
         self._slab = canonical_slab(self.campaign)
         self._poses = canonical_poses(self.campaign)
         self._host_ions = {host: _ions(host) for host in self.campaign.hosts}
+        self._natives = [c for c in self.campaign.candidates if c.role == "native"]
+        self._molecules = {
+            key: smiles
+            for needed in self._references.values()
+            for references in needed.values()
+            for key, smiles in references.items()
+        }
         self.fixed = {"campaign": self.campaign.campaign, "protocol": self.campaign.protocol}
+        self.waves = Waves(self, wave)
 
     def path(self, pattern: str) -> str:
         """A pattern of `paths` with campaign and protocol filled in, other wildcards left open."""
@@ -63,8 +73,14 @@ class Plan:
         combinations = product(self.campaign.hosts, self.campaign.terminations, self.campaign.sites)
         return [dict(zip(keys, combination, strict=True)) for combination in combinations]
 
+    def targets(self, _wildcards=None) -> list[str]:
+        """What the default target asks for."""
+        return self.waves.targets()
+
     def candidate_records(self, _wildcards=None) -> list[str]:
-        """Record of every candidate on every socket."""
+        """Record of every candidate on every socket; of a large campaign, the manifest of settled ones."""
+        if self.waves.active:
+            return [self.waves.manifest]
         return [
             self.path(paths.CANDIDATE).format(**socket, candidate=key)
             for socket in self.sockets()
@@ -81,9 +97,13 @@ class Plan:
             references = {r for needed in self._references[host].values() for r in needed}
             for key in self.campaign.by_key:
                 found.append((path(paths.MOLECULE).format(host=host, candidate=key), "molecule"))
-                found.append((path(paths.MOLECULE_THERMO).format(host=host, candidate=key), "thermo"))
+                found.append(
+                    (path(paths.MOLECULE_THERMO).format(host=host, candidate=key), "thermo")
+                )
             for reference in sorted(references):
-                found.append((path(paths.REFERENCE).format(host=host, reference=reference), "reference"))
+                found.append(
+                    (path(paths.REFERENCE).format(host=host, reference=reference), "reference")
+                )
                 found.append(
                     (path(paths.REFERENCE_THERMO).format(host=host, reference=reference), "thermo")
                 )
@@ -106,7 +126,9 @@ class Plan:
             chain.append((path(paths.LOADED).format(**place, pose=pose), "relax"))
             chain.append((path(paths.LOADED_LEVELS).format(**place, pose=pose), "levels"))
             for part in ("slab", "ligand"):
-                chain.append((path(paths.FRAGMENT).format(**place, pose=pose, part=part), "fragments"))
+                chain.append(
+                    (path(paths.FRAGMENT).format(**place, pose=pose, part=part), "fragments")
+                )
         return [*chain, (path(paths.CANDIDATE).format(**place), "candidate")]
 
     def bulk_records(self, _wildcards=None) -> list[str]:
@@ -115,6 +137,52 @@ class Plan:
 
     def poses_of_rank(self) -> list[str]:
         return [f"k{n}" for n in range(self.campaign.poses.relax)]
+
+    # --- one candidate chain as a whole ------------------------------------------------------------------
+
+    def chain_digest_base(self) -> str:
+        """Digest of the parameters that all candidate chains share."""
+        chain_code = code_digest("analysis", "chemistry")
+        return digest(
+            [self._energy, self._levels, self._slab, self._poses, REVISIONS, chain_code], 16
+        )
+
+    def chain_parameters(self, place: dict[str, str]) -> list[str]:
+        """The parameters of one chain beyond those."""
+        wildcards = SimpleNamespace(**place)
+        return [
+            self.candidate_params(wildcards),
+            self.library_digest(wildcards),
+            self.candidate_meta(wildcards),
+            self.model_smiles(wildcards),
+        ]
+
+    def chain_files(self, place: dict[str, str]) -> list[str]:
+        """Every record that a candidate's record is made from, shared ones included."""
+        native = self.native_records(place)
+        patterns = (
+            paths.RESERVOIR,
+            paths.PRISTINE,
+            paths.CLEAN,
+            paths.PRISTINE_LEVELS,
+            paths.CLEAN_LEVELS,
+        )
+        own = [file for file, stage in self._candidate_chain(place) if stage != "candidate"]
+        gas = [self.path(p).format(**place) for p in (paths.MOLECULE, paths.MOLECULE_THERMO)]
+        shared = [self.path(p).format(**place) for p in patterns]
+        references = [
+            self.path(pattern).format(host=place["host"], reference=reference)
+            for reference in self._references[place["host"]][place["candidate"]]
+            for pattern in (paths.REFERENCE, paths.REFERENCE_THERMO)
+        ]
+        return [
+            *own,
+            *gas,
+            *shared,
+            *references,
+            *native["native_loaded"],
+            *native["native_molecule"],
+        ]
 
     # --- parameters -------------------------------------------------------------------------------------
 
@@ -145,16 +213,17 @@ class Plan:
 
     def library_digest(self, wildcards) -> str:
         entry = self._library[self.campaign.by_key[wildcards.candidate].ligand]
-        return digest({k: v for k, v in entry.items() if k not in ("reported", "name", "label", "hosts")})
+        return digest(
+            {k: v for k, v in entry.items() if k not in ("reported", "name", "label", "hosts")}
+        )
 
     def candidate_meta(self, wildcards) -> str:
         """What only the cheap analysis needs: role, natives, references, conditions, literature."""
         candidate = self.campaign.by_key[wildcards.candidate]
-        natives = [c for c in self.campaign.candidates if c.role == "native"]
         return canonical(
             {
                 "role": candidate.role,
-                "natives": {c.key: c.model_dump() for c in natives},
+                "natives": {c.key: c.model_dump() for c in self._natives},
                 "references": self._references[wildcards.host][wildcards.candidate],
                 "literature": self._library[candidate.ligand].get("reported", []),
                 "lability": self.campaign.lability.model_dump(),
@@ -189,7 +258,7 @@ class Plan:
 
     def native_records(self, wildcards) -> dict[str, list[str]]:
         """Loaded slabs and molecules of the native baselines on the same socket."""
-        natives = [c.key for c in self.campaign.candidates if c.role == "native"]
+        natives = [c.key for c in self._natives]
         keys = dict(wildcards.items())
         return {
             "native_loaded": [
@@ -198,7 +267,8 @@ class Plan:
                 for pose in self.poses_of_rank()
             ],
             "native_molecule": [
-                self.path(paths.MOLECULE).format(**{**keys, "candidate": native}) for native in natives
+                self.path(paths.MOLECULE).format(**{**keys, "candidate": native})
+                for native in natives
             ],
         }
 
@@ -217,7 +287,8 @@ class Plan:
     def loaded_levels(self, wildcards) -> list[str]:
         keys = dict(wildcards.items())
         return [
-            self.path(paths.LOADED_LEVELS).format(**keys, pose=pose) for pose in self.poses_of_rank()
+            self.path(paths.LOADED_LEVELS).format(**keys, pose=pose)
+            for pose in self.poses_of_rank()
         ]
 
     def fragments(self, wildcards) -> list[str]:
@@ -242,10 +313,11 @@ class Plan:
         return [pattern.format(host=wildcards.host, reference=reference) for reference in needed]
 
     def reference_smiles(self, wildcards) -> str:
-        for needed in self._references[wildcards.host].values():
-            if wildcards.reference in needed:
-                return needed[wildcards.reference]
-        raise InputError("reference molecule", wildcards.reference, "one that a candidate's channels need")
+        if wildcards.reference not in self._molecules:
+            raise InputError(
+                "reference molecule", wildcards.reference, "one that a candidate's channels need"
+            )
+        return self._molecules[wildcards.reference]
 
     def model_smiles(self, wildcards) -> str:
         return self._smiles[wildcards.host][wildcards.candidate]
