@@ -47,6 +47,12 @@ def model(name: str, ligand_class: str, parts: list[LigandPart], motifs=()) -> L
     )
 
 
+@pytest.fixture(scope="session")
+def build_set():
+    """Make a ligand model of parts."""
+    return model
+
+
 CATION, ANION = ("A-hole", "halide"), ("X-hole", "Pb")
 
 

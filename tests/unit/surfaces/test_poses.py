@@ -20,7 +20,6 @@ from peropass.surfaces.defects import make_site
 from peropass.surfaces.neighbours import minimum_image
 from peropass.surfaces.orientations import even_rotations
 from peropass.surfaces.poses import generate_poses
-from tests.unit.surfaces.conftest import model
 
 
 def gap(atoms: Atoms, first: np.ndarray, second: np.ndarray) -> float:
@@ -129,13 +128,13 @@ def test_opposite_charges_next_door_are_no_clash():
     assert together == pytest.approx([5.0 / 3.4])
 
 
-def test_wide_ligand_touches_its_image(socket):
+def test_wide_ligand_touches_its_image(socket, build_set):
     """A cage of 8 A across in a cell of 8.5 A leaves 0.5 A however it is turned."""
     steps = even_rotations(40, 0)
     cage = Atoms("C40", positions=4.0 * steps[:, :, 0])
     part = LigandPart("cage", 0, "neutral", (), (cage,))
     with pytest.raises(BuildError, match="touches its lateral image in the 8.5 x 8.5 A cell"):
-        generate_poses(socket.atoms, socket.holes, model("cage", "L-type", [part]), n=2, seed=0)
+        generate_poses(socket.atoms, socket.holes, build_set("cage", "L-type", [part]), n=2, seed=0)
 
 
 def test_too_little_vacuum_says_how_much_is_missing(socket, butanol):
