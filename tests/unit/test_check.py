@@ -125,7 +125,7 @@ BAD = {
         "candidates.1 (ddab)", "of vacuum above the ligand", "slab.height_ang",
     ),
     "touches its image": (
-        with_row(ligand="toab", tail_carbons=8), "candidates.1 (toab)", "touches its lateral image", "slab.lateral",
+        with_row(ligand="toab", tail_carbons=6), "candidates.1 (toab)", "touches its lateral image", "slab.lateral",
     ),
 }  # fmt: skip
 
