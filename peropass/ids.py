@@ -14,7 +14,7 @@ from peropass.errors import InputError
 
 NAME = re.compile(r"^[A-Za-z0-9](?:[A-Za-z0-9-]{0,62}[A-Za-z0-9])?$")
 POSITION_DECIMALS = 6  # Angstrom; far below any force tolerance, far above float noise
-FILE_DECIMALS = 8  # Angstrom; what extxyz keeps
+FILE_DECIMALS = 7  # Angstrom; what our structure files keep, see `engine.jobs.write_structure`
 
 
 def check_name(value: str, where: str) -> str:
@@ -56,7 +56,7 @@ def file_sha256(path: str | Path) -> str:
 def structure_hash(atoms) -> str:
     """Hash of an `ase.Atoms`: species in order, positions, cell, periodicity, fixed atoms.
 
-    Positions and cell are rounded to what extxyz files hold and then to 1e-6 Angstrom, so that a number
+    Positions and cell are rounded to what structure files hold and then to 1e-6 Angstrom, so that a number
     near the middle of two steps falls the same way before writing and after reading.
     """
     from ase.constraints import FixAtoms

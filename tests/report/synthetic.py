@@ -123,7 +123,7 @@ def slab(ligand: str | None, seed: int, rattle: float = 0.04) -> Atoms:
     rng = np.random.default_rng(seed)
     moves = rng.normal(0, rattle, (len(atoms), 3))
     moves[bottom] = 0.0
-    atoms.positions += moves
+    atoms.positions = np.round(atoms.positions + moves, 7)  # what structure files keep
     atoms.set_array("fragment", np.array([0] * n_slab + [1] * (len(atoms) - n_slab)))
     atoms.set_constraint(FixAtoms(bottom))
     return atoms

@@ -5,8 +5,12 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
+from ase import Atoms
 
+from peropass.engine.jobs import write_structure
+from peropass.ids import structure_hash
 from peropass.report.collect import Collection, collect
 
 TOPO = "smoke/CsPbBr3-cubic/001-CsX/V-CsX/topo"
@@ -122,6 +126,16 @@ def test_a_structure_that_is_not_the_recorded_one_is_not_shown_but_its_row_is(
 def test_a_moved_campaign_folder_still_finds_its_files(made: Path, campaign: Path) -> None:
     moved = campaign.rename(campaign.parent / "elsewhere")
     assert collect(moved).problems == []
+
+
+def test_a_structure_keeps_its_hash_through_a_file_of_the_engine(tmp_path: Path) -> None:
+    """Positions near the middle of two rounding steps included: 12,000 random coordinates."""
+    for seed in range(20):
+        positions = np.random.default_rng(seed).normal(0, 9, (200, 3))
+        atoms = Atoms("H200", positions, cell=[9.123456749999, 8, 7], pbc=True)
+        assert structure_hash(write_structure(atoms, tmp_path / "h.extxyz")) == structure_hash(
+            atoms
+        )
 
 
 def test_an_empty_folder_names_the_missing_ranking(tmp_path: Path) -> None:
