@@ -13,7 +13,7 @@ from peropass.surfaces.poses import generate_poses
 from peropass.surfaces.sites import find_sites
 
 FEW = settings(
-    max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=4, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 SITES = ["pristine", "V-CsX", "V-X", "V-Cs"]
 
