@@ -61,7 +61,7 @@ lint: setup  ## style of Python, rule files and workflow
 	@snakemake --lint --config campaign=config/quickstart.yaml
 
 format: setup  ## put all files into the house style
-	@ruff check --fix -q peropass scripts tests; ruff format -q peropass scripts tests; snakefmt -q Snakefile workflow/rules
+	@ruff check --fix -q peropass scripts tests; ruff format -q peropass scripts tests; snakefmt Snakefile workflow/rules
 
 docs: setup  ## generated pages
 	@peropass docs

@@ -68,6 +68,10 @@ class Plan:
             pattern = pattern.replace("{" + key + "}", value)
         return pattern
 
+    def log(self, name: str) -> str:
+        """Log file of a job; `name` may hold wildcards."""
+        return self.path(paths.LOG) + f"/{name}.log"
+
     def sockets(self) -> list[dict[str, str]]:
         keys = ("host", "termination", "site")
         combinations = product(self.campaign.hosts, self.campaign.terminations, self.campaign.sites)

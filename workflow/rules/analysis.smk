@@ -18,6 +18,10 @@ rule candidate:
         levels=plan.loaded_levels,
     output:
         record=plan.path(paths.CANDIDATE),
+    log:
+        plan.log("candidate.{host}.{termination}.{site}.{candidate}"),
+    conda:
+        "../envs/peropass.yaml"
     params:
         address=plan.address,
         protocol=plan.energy_params,
@@ -26,10 +30,6 @@ rule candidate:
         library=plan.library_digest,
         halide=plan.halide,
         code=code_digest("analysis", "chemistry"),
-    log:
-        plan.path(paths.LOG) + "/candidate.{host}.{termination}.{site}.{candidate}.log",
-    conda:
-        "../envs/peropass.yaml"
     message:
         "analyse {wildcards.candidate} on {wildcards.site}"
     shell:
@@ -45,14 +45,14 @@ rule rank:
     output:
         record=plan.path(paths.RANKING),
         table=plan.path(paths.RANKING_CSV),
+    log:
+        plan.log("rank"),
+    conda:
+        "../envs/peropass.yaml"
     params:
         ranking=plan.ranking_params,
         config_file=plan.config_file,
         code=code_digest("analysis"),
-    log:
-        plan.path(paths.LOG) + "/rank.log",
-    conda:
-        "../envs/peropass.yaml"
     message:
         "rank the candidates"
     shell:

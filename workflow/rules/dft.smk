@@ -5,19 +5,19 @@
 rule bulk:
     output:
         record=plan.path(paths.BULK),
-    params:
-        address=plan.address,
-        protocol=plan.energy_params,
-        revision=plan.revision("bulk"),
-        recompute=plan.recompute(paths.BULK),
     log:
-        plan.path(paths.LOG) + "/bulk.{host}.log",
+        plan.log("bulk.{host}"),
+    priority: 100
     conda:
         "../envs/peropass.yaml"
     resources:
         mem_mb=1500,
         runtime=120,
-    priority: 100
+    params:
+        address=plan.address,
+        protocol=plan.energy_params,
+        revision=plan.revision("bulk"),
+        recompute=plan.recompute(paths.BULK),
     message:
         "equation of state of {wildcards.host}"
     shell:
@@ -29,20 +29,20 @@ rule bulk:
 rule reservoir:
     output:
         record=plan.path(paths.RESERVOIR),
+    log:
+        plan.log("reservoir.{host}"),
+    priority: 20
+    conda:
+        "../envs/peropass.yaml"
+    resources:
+        mem_mb=1500,
+        runtime=120,
     params:
         address=plan.address,
         protocol=plan.energy_params,
         phase=plan.salt,
         revision=plan.revision("bulk"),
         recompute=plan.recompute(paths.RESERVOIR),
-    log:
-        plan.path(paths.LOG) + "/reservoir.{host}.log",
-    conda:
-        "../envs/peropass.yaml"
-    resources:
-        mem_mb=1500,
-        runtime=120,
-    priority: 20
     message:
         "equation of state of {params.phase}, reservoir of {wildcards.host}"
     shell:
@@ -54,6 +54,16 @@ rule reservoir:
 rule molecule:
     output:
         record=plan.path(paths.MOLECULE),
+    log:
+        plan.log("molecule.{host}.{candidate}"),
+    priority: 30
+    conda:
+        "../envs/peropass.yaml"
+    resources:
+        mem_mb=plan.memory_mb,
+        runtime=plan.runtime_min,
+        tasks=1,
+        launcher=plan.launcher,
     params:
         address=plan.address,
         protocol=plan.energy_params,
@@ -62,16 +72,6 @@ rule molecule:
         halide=plan.halide,
         revision=plan.revision("molecule"),
         recompute=plan.recompute(paths.MOLECULE),
-    log:
-        plan.path(paths.LOG) + "/molecule.{host}.{candidate}.log",
-    conda:
-        "../envs/peropass.yaml"
-    resources:
-        mem_mb=plan.memory_mb,
-        runtime=plan.runtime_min,
-        tasks=1,
-        launcher=plan.launcher,
-    priority: 30
     message:
         "gas-phase reference of {wildcards.candidate}"
     shell:
@@ -83,14 +83,9 @@ rule molecule:
 rule reference:
     output:
         record=plan.path(paths.REFERENCE),
-    params:
-        address=plan.reference_address,
-        protocol=plan.energy_params,
-        smiles=plan.reference_smiles,
-        revision=plan.revision("molecule"),
-        recompute=plan.recompute(paths.REFERENCE),
     log:
-        plan.path(paths.LOG) + "/reference.{host}.{reference}.log",
+        plan.log("reference.{host}.{reference}"),
+    priority: 20
     conda:
         "../envs/peropass.yaml"
     resources:
@@ -98,7 +93,12 @@ rule reference:
         runtime=60,
         tasks=1,
         launcher=plan.launcher,
-    priority: 20
+    params:
+        address=plan.reference_address,
+        protocol=plan.energy_params,
+        smiles=plan.reference_smiles,
+        revision=plan.revision("molecule"),
+        recompute=plan.recompute(paths.REFERENCE),
     message:
         "gas-phase reference {params.smiles}"
     shell:
@@ -112,14 +112,9 @@ rule relax_clean:
         structure=plan.path(paths.CLEAN_BUILD),
     output:
         record=plan.path(paths.CLEAN),
-    params:
-        address=plan.address,
-        protocol=plan.energy_params,
-        lateral=plan.campaign.slab.lateral,
-        revision=plan.revision("relax"),
-        recompute=plan.recompute(paths.CLEAN),
     log:
-        plan.path(paths.LOG) + "/relax.{host}.{termination}.{site}.log",
+        plan.log("relax.{host}.{termination}.{site}"),
+    priority: 90
     conda:
         "../envs/peropass.yaml"
     resources:
@@ -127,7 +122,12 @@ rule relax_clean:
         runtime=plan.runtime_min,
         tasks=1,
         launcher=plan.launcher,
-    priority: 90
+    params:
+        address=plan.address,
+        protocol=plan.energy_params,
+        lateral=plan.campaign.slab.lateral,
+        revision=plan.revision("relax"),
+        recompute=plan.recompute(paths.CLEAN),
     message:
         "relax clean slab {wildcards.host} {wildcards.termination} {wildcards.site}"
     shell:
@@ -141,14 +141,9 @@ rule relax_loaded:
         poses=plan.path(paths.POSES),
     output:
         record=plan.path(paths.LOADED),
-    params:
-        address=plan.address,
-        protocol=plan.energy_params,
-        lateral=plan.campaign.slab.lateral,
-        revision=plan.revision("relax"),
-        recompute=plan.recompute(paths.LOADED),
     log:
-        plan.path(paths.LOG) + "/relax.{host}.{termination}.{site}.{candidate}.{pose}.log",
+        plan.log("relax.{host}.{termination}.{site}.{candidate}.{pose}"),
+    priority: 70
     conda:
         "../envs/peropass.yaml"
     resources:
@@ -156,7 +151,12 @@ rule relax_loaded:
         runtime=plan.runtime_min,
         tasks=1,
         launcher=plan.launcher,
-    priority: 70
+    params:
+        address=plan.address,
+        protocol=plan.energy_params,
+        lateral=plan.campaign.slab.lateral,
+        revision=plan.revision("relax"),
+        recompute=plan.recompute(paths.LOADED),
     message:
         "relax {wildcards.candidate} on {wildcards.site}, pose {wildcards.pose}"
     shell:
@@ -171,13 +171,9 @@ rule fragment:
         loaded=plan.path(paths.LOADED),
     output:
         record=plan.path(paths.FRAGMENT),
-    params:
-        address=plan.fragment_address,
-        protocol=plan.energy_params,
-        revision=plan.revision("fragments"),
-        recompute=plan.recompute(paths.FRAGMENT),
     log:
-        plan.path(paths.LOG) + "/fragment.{host}.{termination}.{site}.{candidate}.{pose}.{part}.log",
+        plan.log("fragment.{host}.{termination}.{site}.{candidate}.{pose}.{part}"),
+    priority: 50
     conda:
         "../envs/peropass.yaml"
     resources:
@@ -185,7 +181,11 @@ rule fragment:
         runtime=plan.runtime_min,
         tasks=1,
         launcher=plan.launcher,
-    priority: 50
+    params:
+        address=plan.fragment_address,
+        protocol=plan.energy_params,
+        revision=plan.revision("fragments"),
+        recompute=plan.recompute(paths.FRAGMENT),
     message:
         "frozen {wildcards.part} of {wildcards.candidate}, pose {wildcards.pose}"
     shell:
@@ -199,19 +199,19 @@ rule levels_clean:
         relaxed=plan.path(paths.CLEAN),
     output:
         record=plan.path(paths.CLEAN_LEVELS),
-    params:
-        address=plan.address,
-        protocol=plan.levels_params,
-        revision=plan.revision("levels"),
-        recompute=plan.recompute(paths.CLEAN_LEVELS),
     log:
-        plan.path(paths.LOG) + "/levels.{host}.{termination}.{site}.log",
+        plan.log("levels.{host}.{termination}.{site}"),
+    priority: 40
     conda:
         "../envs/peropass.yaml"
     resources:
         mem_mb=plan.memory_mb,
         runtime=plan.runtime_min,
-    priority: 40
+    params:
+        address=plan.address,
+        protocol=plan.levels_params,
+        revision=plan.revision("levels"),
+        recompute=plan.recompute(paths.CLEAN_LEVELS),
     message:
         "levels of clean slab {wildcards.site}"
     shell:
@@ -225,19 +225,19 @@ rule levels_loaded:
         relaxed=plan.path(paths.LOADED),
     output:
         record=plan.path(paths.LOADED_LEVELS),
-    params:
-        address=plan.address,
-        protocol=plan.levels_params,
-        revision=plan.revision("levels"),
-        recompute=plan.recompute(paths.LOADED_LEVELS),
     log:
-        plan.path(paths.LOG) + "/levels.{host}.{termination}.{site}.{candidate}.{pose}.log",
+        plan.log("levels.{host}.{termination}.{site}.{candidate}.{pose}"),
+    priority: 45
     conda:
         "../envs/peropass.yaml"
     resources:
         mem_mb=plan.memory_mb,
         runtime=plan.runtime_min,
-    priority: 45
+    params:
+        address=plan.address,
+        protocol=plan.levels_params,
+        revision=plan.revision("levels"),
+        recompute=plan.recompute(paths.LOADED_LEVELS),
     message:
         "levels of {wildcards.candidate} on {wildcards.site}"
     shell:
@@ -251,19 +251,19 @@ rule thermo_molecule:
         record=plan.path(paths.MOLECULE),
     output:
         record=plan.path(paths.MOLECULE_THERMO),
-    params:
-        address=plan.address,
-        protocol=plan.energy_params,
-        smiles=plan.model_smiles,
-        revision=plan.revision("thermo"),
     log:
-        plan.path(paths.LOG) + "/thermo.{host}.{candidate}.log",
+        plan.log("thermo.{host}.{candidate}"),
+    priority: 10
     conda:
         "../envs/peropass.yaml"
     resources:
         mem_mb=1000,
         runtime=60,
-    priority: 10
+    params:
+        address=plan.address,
+        protocol=plan.energy_params,
+        smiles=plan.model_smiles,
+        revision=plan.revision("thermo"),
     message:
         "vibrations and solvation of {wildcards.candidate}"
     shell:
@@ -277,19 +277,19 @@ rule thermo_reference:
         record=plan.path(paths.REFERENCE),
     output:
         record=plan.path(paths.REFERENCE_THERMO),
-    params:
-        address=plan.reference_address,
-        protocol=plan.energy_params,
-        smiles=plan.reference_smiles,
-        revision=plan.revision("thermo"),
     log:
-        plan.path(paths.LOG) + "/thermo.{host}.{reference}.log",
+        plan.log("thermo.{host}.{reference}"),
+    priority: 10
     conda:
         "../envs/peropass.yaml"
     resources:
         mem_mb=1000,
         runtime=60,
-    priority: 10
+    params:
+        address=plan.reference_address,
+        protocol=plan.energy_params,
+        smiles=plan.reference_smiles,
+        revision=plan.revision("thermo"),
     message:
         "vibrations and solvation of {params.smiles}"
     shell:

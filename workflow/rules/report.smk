@@ -12,13 +12,13 @@ rule report:
             category="Ranking",
             labels={"campaign": plan.campaign.campaign},
         ),
+    log:
+        plan.log("report"),
+    conda:
+        "../envs/peropass.yaml"
     params:
         config_file=plan.config_file,
         code=code_digest("report"),
-    log:
-        plan.path(paths.LOG) + "/report.log",
-    conda:
-        "../envs/peropass.yaml"
     message:
         "write the report"
     shell:

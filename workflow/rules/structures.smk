@@ -6,16 +6,16 @@ rule slab:
         source=plan.slab_source,
     output:
         structure=plan.path(paths.CLEAN_BUILD),
+    log:
+        plan.log("slab.{host}.{termination}.{site}"),
+    priority: 95
+    conda:
+        "../envs/peropass.yaml"
     params:
         address=plan.address,
         protocol=plan.energy_params,
         slab=plan.slab_params,
         revision=plan.revision("slab"),
-    log:
-        plan.path(paths.LOG) + "/slab.{host}.{termination}.{site}.log",
-    conda:
-        "../envs/peropass.yaml"
-    priority: 95
     message:
         "build slab {wildcards.host} {wildcards.termination} {wildcards.site}"
     shell:
@@ -30,6 +30,15 @@ rule poses:
         pristine=plan.path(paths.PRISTINE),
     output:
         record=plan.path(paths.POSES),
+    log:
+        plan.log("poses.{host}.{termination}.{site}.{candidate}"),
+    priority: 80
+    conda:
+        "../envs/peropass.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=120,
     params:
         address=plan.address,
         protocol=plan.energy_params,
@@ -38,15 +47,6 @@ rule poses:
         library=plan.library_digest,
         halide=plan.halide,
         revision=plan.revision("poses"),
-    log:
-        plan.path(paths.LOG) + "/poses.{host}.{termination}.{site}.{candidate}.log",
-    conda:
-        "../envs/peropass.yaml"
-    threads: 1
-    resources:
-        mem_mb=2000,
-        runtime=120,
-    priority: 80
     message:
         "place {wildcards.candidate} on {wildcards.site} and score the poses"
     shell:
