@@ -87,11 +87,6 @@ def lift(
     return rise
 
 
-def distances_to(positions: np.ndarray, points: np.ndarray, cell: np.ndarray) -> np.ndarray:
-    """Shortest lateral distances (m, n, k) from positions (m, n, 3) to points (k, 3)."""
-    return np.linalg.norm(minimum_image(positions[:, :, None] - points[None, None], cell), axis=-1)
-
-
 def image_ratio(
     positions: np.ndarray, numbers: np.ndarray, cell: np.ndarray, signs: np.ndarray
 ) -> np.ndarray:

@@ -14,7 +14,6 @@ from scipy.optimize import linear_sum_assignment
 
 from peropass.errors import InputError
 from peropass.surfaces.neighbours import (
-    COORDINATION_FACTOR,
     ion_roles,
     minimum_image,
     neighbours,
@@ -424,14 +423,3 @@ def locate_holes(atoms: Atoms, pristine: Atoms) -> Holes:
         if j >= n_new
     ]
     return find_holes(slab, vacated)
-
-
-def mean_bond(atoms: Atoms) -> float:
-    """Mean B-X bond length of the slab, Angstrom."""
-    roles = ion_roles(atoms)
-    halides = np.flatnonzero(roles == "X")
-    lengths = [
-        np.linalg.norm(neighbours(atoms, b, halides, COORDINATION_FACTOR)[1], axis=1)
-        for b in np.flatnonzero(roles == "B")
-    ]
-    return float(np.concatenate(lengths).mean())

@@ -85,12 +85,3 @@ def openness(vectors: np.ndarray) -> np.ndarray:
     if not len(vectors):
         return np.array([0.0, 0.0, 1.0])
     return -(vectors / np.linalg.norm(vectors, axis=1)[:, None]).sum(axis=0)
-
-
-def bond_pairs(atoms: Atoms, factor: float) -> set[tuple[int, int]]:
-    """Bonded pairs (i < j) by `factor` times the sum of covalent radii, lateral images included."""
-    radii = covalent_radii[atoms.numbers]
-    vectors = minimum_image(atoms.positions[None] - atoms.positions[:, None], atoms.cell.array)
-    lengths = np.linalg.norm(vectors, axis=-1)
-    bonded = np.triu(lengths < factor * (radii[:, None] + radii[None]), k=1)
-    return {(int(i), int(j)) for i, j in zip(*np.nonzero(bonded), strict=True)}
