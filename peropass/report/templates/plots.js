@@ -44,7 +44,8 @@ function linePlot({ title, values, unit, log = false, limit = null, bars = false
 function ladder(channels) {
   const known = channels.filter((c) => c.status === "ok" && c.free_energy_eV !== null).sort((a, b) => a.free_energy_eV - b.free_energy_eV);
   const rest = channels.filter((c) => !known.includes(c));
-  if (!known.length) return null;
+  const missing = rest.length ? h("ul", null, rest.map((c) => h("li", null, `${c.name}: ${c.status}`, c.reason ? `, ${c.reason}` : ""))) : null;
+  if (!known.length) return [missing];
   const W = 560, L = 190, R = 60, H = 24, height = known.length * H + 36;
   const [low, high] = extent([0, ...known.flatMap((c) => [c.free_energy_eV, c.electronic_eV ?? 0])], .04);
   const x = (v) => L + (W - L - R) * (v - low) / (high - low), marks = ticks(low, high, 6);
@@ -59,5 +60,5 @@ function ladder(channels) {
     s("line", { x1: x(0), x2: x(0), y1: 2, y2: height - 30, stroke: "var(--ink)" }),
     s("text", { class: "quiet", x: W - R, y: height - 3, "text-anchor": "end" }, "eV")),
   h("p", { class: "quiet" }, "Bar: free energy; tick: electronic energy. The cheapest channel, on top, is the lability."),
-  rest.length ? h("ul", null, rest.map((c) => h("li", null, `${c.name}: ${c.status}`, c.reason ? `, ${c.reason}` : ""))) : null];
+  missing];
 }

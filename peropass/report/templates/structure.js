@@ -1,6 +1,7 @@
 // Structures to rotate: prepares atoms, bonds and octahedra for the viewer library (weas), which is unpacked on first use.
 // The surface normal (z) becomes the viewer's vertical axis, so that dragging turns the slab about its normal.
 const HALIDES = new Set(["F", "Cl", "Br", "I"]), A_SITE = new Set(["H", "C", "N", "O", "P", "S", "Li", "Na", "K", "Rb", "Cs", "F", "Cl", "Br", "I"]);
+const ALKALI = new Set(["Li", "Na", "K", "Rb", "Cs"]);
 const RADII = { H: .31, C: .76, N: .71, O: .66, F: .57, P: 1.07, S: 1.05, Cl: 1.02, Br: 1.2, I: 1.39, Cs: 2.44, Rb: 2.2, K: 2.03, Na: 1.66, Pb: 1.46, Sn: 1.39, Ge: 1.2, Bi: 1.48, Sr: 1.95, Zn: 1.22, Mg: 1.41, Mn: 1.39, Cd: 1.44, In: 1.42, Al: 1.21, Ca: 1.76, Ba: 2.15 };
 const HUES = { H: "#f2f2f2", C: "#4d4d4d", N: "#0072b2", O: "#d55e00", F: "#a8d08d", P: "#e69f00", S: "#f0e442", Cl: "#3fae5a", Br: "#a65628", I: "#7b3fa0", Cs: "#8fc1d8", Rb: "#b3a2d8", K: "#cc79a7", Na: "#e0b3d0", Pb: "#5d6b75" };
 const radius = (e) => RADII[e] ?? 1.4, hue = (e) => HUES[e] ?? "#009e73";
@@ -42,7 +43,7 @@ function viewerState(atoms, octahedra) {
   for (const x of names) for (const y of names) {
     const [a, b] = [species[x], species[y]], sum = radius(a) + radius(b);
     if (x === a && !A_SITE.has(a) && HALIDES.has(b)) bond(x, y, HALIDE_REACH * sum);
-    else if (x !== a && y !== b && a !== "Cs" && b !== "Cs" && !(a === "H" && b === "H")) bond(x, y, BOND_FACTOR * sum);
+    else if (x !== a && y !== b && !ALKALI.has(a) && !ALKALI.has(b) && !(a === "H" && b === "H")) bond(x, y, BOND_FACTOR * sum);
   }
   return {
     atoms: { species, cell: [side[0], 0, 0, 0, side[1], 0, 0, 0, side[2]], pbc: [false, false, false], positions: turned.map((r) => r.map((v, k) => v - low[k])), symbols: atoms.map(name), attributes: { atom: {}, species: {} } },
