@@ -6,6 +6,7 @@ electronic energies; dispersion is added by the relaxation driver, so that it st
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -217,7 +218,11 @@ TOY_OFFSET_ANG = 0.05
 
 
 class ToyEngine:
-    """Springs to places next to where the atoms start: no physics, for tests of the graph only."""
+    """Springs to places next to where the atoms start: no physics, for tests of the graph only.
+
+    PEROPASS_TOY_SLEEP_S slows each evaluation, so that a test can kill it halfway; PEROPASS_TOY_FAILS names an element
+    whose structures fail, so that a test can watch the others go on.
+    """
 
     toy = True
 
@@ -226,6 +231,9 @@ class ToyEngine:
 
     def evaluate(self, atoms: Atoms, looseness: float = 1.0) -> ElectronicResult:
         """Every atom is drawn to the nearest point of a 0.2 Angstrom grid, offset by its atomic number."""
+        time.sleep(float(os.environ.get("PEROPASS_TOY_SLEEP_S", "0")))
+        if os.environ.get("PEROPASS_TOY_FAILS", "") in atoms.get_chemical_symbols():
+            raise EngineError(f"toy engine was told to fail for {os.environ['PEROPASS_TOY_FAILS']}")
         offset = TOY_OFFSET_ANG * np.sin(atoms.numbers)[:, None]
         places = np.round((atoms.positions - offset) / 0.2) * 0.2 + offset
         forces = TOY_STIFFNESS_EV_PER_ANG2 * (places - atoms.positions)
