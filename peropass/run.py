@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import fcntl
 import os
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from peropass import paths
@@ -38,7 +40,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stdout.write(f"{options.config}: nothing to do, all {state.n_done} results are there; report: {report}\n")
         return 0
     log = Path(paths.LOG.format(campaign=plan.campaign.campaign)) / "snakemake.log"
-    status = _watch(command, plan, log, options)
+    with _exclusive(Path(plan.path(paths.CAMPAIGN)) / "run.lock") as lock:
+        status = _watch(command, plan, log, options, lock)
     state = campaign_state(plan)
     sys.stdout.write(state.summary() + "\n")
     if status == 0:
@@ -55,9 +58,10 @@ def _snakemake(options: argparse.Namespace) -> list[str]:
         "snakemake",
         "--cores",
         str(options.cores),
+        "--nolock",  # a killed Snakemake leaves its lock behind; ours goes with the process
+        *options.snakemake,
         "--config",
         f"campaign={options.config}",
-        *options.snakemake,
     ]
 
 
@@ -66,14 +70,33 @@ def _nothing_to_do(command: list[str]) -> bool:
     return done.returncode == 0 and "Nothing to be done" in done.stdout + done.stderr
 
 
-def _watch(command: list[str], plan: Plan, log: Path, options: argparse.Namespace) -> int:
+@contextmanager
+def _exclusive(path: Path) -> Iterator[int]:
+    """Hold a campaign; the kernel lets go when this process and the Snakemake that inherits the lock have ended."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with open(path, "w", encoding="utf-8") as stream:
+        try:
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise InputError(
+                str(path.parent), "another run that works on this campaign", "one at a time: wait for it or stop it"
+            ) from None
+        yield stream.fileno()
+
+
+def _watch(command: list[str], plan: Plan, log: Path, options: argparse.Namespace, lock: int) -> int:
     """Run Snakemake in a process group of its own; Ctrl-C stops it and its jobs, which then resume."""
     log.parent.mkdir(parents=True, exist_ok=True)
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "PEROPASS_RANKS": str(options.ranks)}
     environment["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{environment.get('PATH', '')}"
     with open(log, "a", encoding="utf-8") as stream:
         process = subprocess.Popen(
-            command, stdout=stream, stderr=subprocess.STDOUT, env=environment, start_new_session=True
+            command,
+            stdout=stream,
+            stderr=subprocess.STDOUT,
+            env=environment,
+            start_new_session=True,
+            pass_fds=(lock,),
         )
         stop = _Stopper(process)
         with Display(plan, options.cores) as display:
