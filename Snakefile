@@ -8,7 +8,9 @@ from peropass.workflow import WAVE, Plan, code_digest
 min_version("9.19")
 
 plan = Plan(
-    config.get("campaign", "config/quickstart.yaml"), int(config.get("wave", WAVE))
+    config.get("campaign", "config/quickstart.yaml"),
+    int(config.get("wave", WAVE)),
+    config.get("site"),
 )
 
 

@@ -7,6 +7,7 @@ nothing, and a changed number reruns exactly the jobs that depend on it. Imports
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from itertools import product
 from pathlib import Path
 from types import SimpleNamespace
@@ -24,12 +25,23 @@ from peropass.config import (
 from peropass.engine.protocol import LATERAL_FOLDING
 from peropass.errors import InputError
 from peropass.ids import canonical, digest, file_sha256
-from peropass.resources import estimate
+from peropass.resources import (
+    Estimate,
+    bulk_size,
+    cheap,
+    composition_of,
+    estimate,
+    molecule_size,
+    salt_size,
+    slab_size,
+)
 from peropass.revisions import REVISIONS
-from peropass.validation import load_yaml
+from peropass.site import Site
+from peropass.validation import load_yaml, validated
 from peropass.waves import WAVE, Waves
 
 LIBRARY = Path("structures/ligands.yaml")
+SERIAL_STAGES = ("bulk", "reservoir", "levels", "poses", "thermo")  # their steps know one rank only
 
 
 class Plan:
@@ -41,11 +53,14 @@ class Plan:
         From `load_campaign`, before any job exists.
     """
 
-    def __init__(self, config_file: str, wave: int = WAVE) -> None:
+    def __init__(self, config_file: str, wave: int = WAVE, site: dict | None = None) -> None:
         self.config_file = config_file
         self.campaign, self.protocol = load_campaign(config_file)
         outcome = checked(config_file)
         self._references, self._smiles = outcome.references, outcome.smiles
+        self._compositions, self._variants = outcome.compositions, outcome.variants
+        self.unplaced = outcome.unplaced
+        self.site = validated(Site, site or {}, "site")
         self._library = load_yaml(LIBRARY)["entries"]
         self._energy = canonical_energy(self.protocol)
         self._levels = canonical_levels(self.protocol)
@@ -98,13 +113,12 @@ class Plan:
         for host in self.campaign.hosts:
             found.append((path(paths.BULK).format(host=host), "bulk"))
             found.append((path(paths.RESERVOIR).format(host=host), "reservoir"))
-            references = {r for needed in self._references[host].values() for r in needed}
             for key in self.campaign.by_key:
                 found.append((path(paths.MOLECULE).format(host=host, candidate=key), "molecule"))
                 found.append(
                     (path(paths.MOLECULE_THERMO).format(host=host, candidate=key), "thermo")
                 )
-            for reference in sorted(references):
+            for reference in self.references_of(host):
                 found.append(
                     (path(paths.REFERENCE).format(host=host, reference=reference), "reference")
                 )
@@ -246,6 +260,12 @@ class Plan:
     def ranking_params(self, _wildcards=None) -> str:
         return canonical(self.campaign.ranking.model_dump())
 
+    def thresholds(self, _wildcards=None) -> str:
+        """What counts as converged, as a trap, as tied, for the captions."""
+        from peropass.report.caption import thresholds_text
+
+        return thresholds_text(self.campaign, self.protocol)
+
     def revision(self, stage: str) -> int:
         return REVISIONS[stage]
 
@@ -303,13 +323,6 @@ class Plan:
             for part in ("slab", "ligand")
         ]
 
-    def launcher(self, _wildcards) -> str:
-        """How a DFT step starts: plain Python on one rank, `mpiexec ... gpaw python` on several."""
-        ranks = int(os.environ.get("PEROPASS_RANKS", "1"))
-        if ranks == 1:
-            return "python"
-        return f"{os.environ.get('PEROPASS_MPIEXEC', 'mpiexec')} -n {ranks} gpaw python"
-
     def reference_records(self, wildcards) -> list[str]:
         """Small molecules that desorption channels of this candidate end in."""
         pattern = self.path(paths.REFERENCE)
@@ -331,11 +344,90 @@ class Plan:
 
     # --- resources ---------------------------------------------------------------------------------------
 
-    def memory_mb(self, wildcards, attempt: int = 1) -> int:
-        return estimate(self.campaign, self.protocol, dict(wildcards.items())).memory_mb * attempt
+    def references_of(self, host: str) -> list[str]:
+        """Ids of the small molecules that the channels of a host's candidates end in."""
+        return sorted({r for needed in self._references[host].values() for r in needed})
 
-    def runtime_min(self, wildcards, attempt: int = 1) -> int:
-        return estimate(self.campaign, self.protocol, dict(wildcards.items())).runtime_min * attempt
+    def cheap(self, kind: str) -> Estimate:
+        """Cost of a job without DFT and without size."""
+        return cheap(kind)
+
+    def cost(self, stage: str, place: dict[str, str]) -> Estimate:
+        """Expected cost of one job from its cell; `place` holds the wildcards of its output."""
+        if self.protocol.engine == "toy":
+            return cheap("candidate")
+        host, ions = place["host"], self._host_ions[place["host"]]
+        if stage == "bulk":
+            return estimate("eos", bulk_size(ions, self.protocol))
+        if stage == "reservoir":
+            return estimate("eos", salt_size(ions, self.protocol))
+        atoms = self._ligand_atoms(host, place)
+        if stage == "poses":
+            return cheap("poses", self.campaign.poses.generate)
+        if stage == "thermo":
+            return cheap("thermo", sum(atoms.values()))
+        if stage in ("molecule", "reference"):
+            variants = self._variants[host].get(place.get("candidate", ""), 1)
+            return estimate("molecule", molecule_size(atoms, self.protocol, variants))
+        kind = {"fragments": "fragment", "levels": "levels"}.get(stage) or ("loaded" if "pose" in place else "clean")
+        part = place.get("part", "")
+        size = slab_size(ions, place["termination"], self.campaign, self.protocol, atoms, stage == "levels", part)
+        return estimate(kind, size)
+
+    def _ligand_atoms(self, host: str, place: dict[str, str]) -> dict[str, int]:
+        if "reference" in place:
+            return composition_of(place["reference"].rsplit("-", 1)[0])
+        return self._compositions[host].get(place.get("candidate", ""), {})
+
+    def memory(self, stage: str) -> Callable[..., int]:
+        """What a job asks of the scheduler, MB; half as much again with each attempt."""
+
+        def ask(wildcards, attempt: int) -> int:
+            request = self.cost(stage, dict(wildcards.items())).request_MB
+            return int(request * (1 + 0.5 * (attempt - 1)))
+
+        return ask
+
+    def runtime(self, stage: str) -> Callable[..., int]:
+        """What a job asks of the scheduler, minutes; as much again with each attempt, within the site's limit."""
+
+        def ask(wildcards, attempt: int) -> int:
+            place = dict(wildcards.items())
+            minutes = self.cost(stage, place).request_min(self._ranks(stage, place)) * attempt
+            return min(minutes, self.site.max_runtime_min)
+
+        return ask
+
+    def ranks(self, stage: str) -> Callable[..., int]:
+        """MPI ranks of a job."""
+        return lambda wildcards: self._ranks(stage, dict(wildcards.items()))
+
+    def _ranks(self, stage: str, place: dict[str, str]) -> int:
+        if "PEROPASS_RANKS" in os.environ:
+            return int(os.environ["PEROPASS_RANKS"])
+        if self.site.max_ranks == 1 or stage in SERIAL_STAGES:
+            return 1
+        atoms = self._ligand_atoms(place["host"], place)
+        if "termination" in place and place.get("part") != "ligand":
+            return self.site.ranks_for(self._slab_atoms(place, atoms))
+        return self.site.ranks_for(sum(atoms.values()))
+
+    def _slab_atoms(self, place: dict[str, str], atoms: dict[str, int]) -> int:
+        ions = self._host_ions[place["host"]]
+        return slab_size(ions, place["termination"], self.campaign, self.protocol, atoms).n_atoms
+
+    def mpi(self, stage: str) -> Callable[..., str]:
+        """The MPI launcher of a job; empty where it runs on one rank."""
+        return lambda wildcards: self.site.launcher if self._ranks(stage, dict(wildcards.items())) > 1 else ""
+
+    def launcher(self, stage: str) -> Callable[..., str]:
+        """How a DFT step starts: plain Python on one rank, `mpiexec ... gpaw python` on several."""
+
+        def command(wildcards) -> str:
+            ranks = self._ranks(stage, dict(wildcards.items()))
+            return "python" if ranks == 1 else f"{self.site.launcher} -n {ranks} gpaw python"
+
+        return command
 
 
 def _ions(host: str) -> dict[str, str]:

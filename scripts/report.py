@@ -1,9 +1,11 @@
-"""Write the offline report of a campaign, and its tables, from its records alone."""
+"""Write the offline report of a campaign, its tables and its figures, from its records alone."""
 
 import argparse
 from pathlib import Path
 
 from peropass import step
+from peropass.report.collect import collect
+from peropass.report.figures import write_figures
 from peropass.report.page import write_report
 
 
@@ -13,6 +15,7 @@ def main(argv=None) -> None:
     arguments.add_argument("--out", required=True, type=Path)
     options = arguments.parse_args(argv)
     report = write_report(options.out.parent, options.out)
+    write_figures(collect(options.out.parent), options.out.parent / "figures")
     step.say(f"report: {report.rows} rows, {report.refused} refused, {len(report.html) / 1e6:.1f} MB")
 
 

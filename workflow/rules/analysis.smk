@@ -44,7 +44,12 @@ rule rank:
         bulk=plan.bulk_records,
     output:
         record=plan.path(paths.RANKING),
-        table=plan.path(paths.RANKING_CSV),
+        table=report(
+            plan.path(paths.RANKING_CSV),
+            caption="../report/table.rst",
+            category="Ranking",
+            labels={"campaign": plan.campaign.campaign},
+        ),
     log:
         plan.log("rank"),
     conda:

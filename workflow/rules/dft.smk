@@ -11,8 +11,8 @@ rule bulk:
     conda:
         "../envs/peropass.yaml"
     resources:
-        mem_mb=1500,
-        runtime=120,
+        mem_mb=plan.memory("bulk"),
+        runtime=plan.runtime("bulk"),
     params:
         address=plan.address,
         protocol=plan.energy_params,
@@ -35,8 +35,8 @@ rule reservoir:
     conda:
         "../envs/peropass.yaml"
     resources:
-        mem_mb=1500,
-        runtime=120,
+        mem_mb=plan.memory("reservoir"),
+        runtime=plan.runtime("reservoir"),
     params:
         address=plan.address,
         protocol=plan.energy_params,
@@ -59,11 +59,13 @@ rule molecule:
     priority: 30
     conda:
         "../envs/peropass.yaml"
+    threads: plan.threads("molecule")
     resources:
-        mem_mb=plan.memory_mb,
-        runtime=plan.runtime_min,
-        tasks=1,
-        launcher=plan.launcher,
+        mem_mb=plan.memory("molecule"),
+        runtime=plan.runtime("molecule"),
+        tasks=plan.ranks("molecule"),
+        mpi=plan.mpi("molecule"),
+        launcher=plan.launcher("molecule"),
     params:
         address=plan.address,
         protocol=plan.energy_params,
@@ -88,11 +90,13 @@ rule reference:
     priority: 20
     conda:
         "../envs/peropass.yaml"
+    threads: plan.threads("reference")
     resources:
-        mem_mb=1500,
-        runtime=60,
-        tasks=1,
-        launcher=plan.launcher,
+        mem_mb=plan.memory("reference"),
+        runtime=plan.runtime("reference"),
+        tasks=plan.ranks("reference"),
+        mpi=plan.mpi("reference"),
+        launcher=plan.launcher("reference"),
     params:
         address=plan.reference_address,
         protocol=plan.energy_params,
@@ -117,11 +121,13 @@ rule relax_clean:
     priority: 90
     conda:
         "../envs/peropass.yaml"
+    threads: plan.threads("relax")
     resources:
-        mem_mb=plan.memory_mb,
-        runtime=plan.runtime_min,
-        tasks=1,
-        launcher=plan.launcher,
+        mem_mb=plan.memory("relax"),
+        runtime=plan.runtime("relax"),
+        tasks=plan.ranks("relax"),
+        mpi=plan.mpi("relax"),
+        launcher=plan.launcher("relax"),
     params:
         address=plan.address,
         protocol=plan.energy_params,
@@ -146,11 +152,13 @@ rule relax_loaded:
     priority: 70
     conda:
         "../envs/peropass.yaml"
+    threads: plan.threads("relax")
     resources:
-        mem_mb=plan.memory_mb,
-        runtime=plan.runtime_min,
-        tasks=1,
-        launcher=plan.launcher,
+        mem_mb=plan.memory("relax"),
+        runtime=plan.runtime("relax"),
+        tasks=plan.ranks("relax"),
+        mpi=plan.mpi("relax"),
+        launcher=plan.launcher("relax"),
     params:
         address=plan.address,
         protocol=plan.energy_params,
@@ -176,11 +184,13 @@ rule fragment:
     priority: 50
     conda:
         "../envs/peropass.yaml"
+    threads: plan.threads("fragments")
     resources:
-        mem_mb=plan.memory_mb,
-        runtime=plan.runtime_min,
-        tasks=1,
-        launcher=plan.launcher,
+        mem_mb=plan.memory("fragments"),
+        runtime=plan.runtime("fragments"),
+        tasks=plan.ranks("fragments"),
+        mpi=plan.mpi("fragments"),
+        launcher=plan.launcher("fragments"),
     params:
         address=plan.fragment_address,
         protocol=plan.energy_params,
@@ -205,8 +215,8 @@ rule levels_clean:
     conda:
         "../envs/peropass.yaml"
     resources:
-        mem_mb=plan.memory_mb,
-        runtime=plan.runtime_min,
+        mem_mb=plan.memory("levels"),
+        runtime=plan.runtime("levels"),
     params:
         address=plan.address,
         protocol=plan.levels_params,
@@ -231,8 +241,8 @@ rule levels_loaded:
     conda:
         "../envs/peropass.yaml"
     resources:
-        mem_mb=plan.memory_mb,
-        runtime=plan.runtime_min,
+        mem_mb=plan.memory("levels"),
+        runtime=plan.runtime("levels"),
     params:
         address=plan.address,
         protocol=plan.levels_params,

@@ -19,6 +19,7 @@ rule report:
     params:
         config_file=plan.config_file,
         code=code_digest("report"),
+        thresholds=plan.thresholds,
     message:
         "write the report"
     shell:
