@@ -27,6 +27,7 @@ from peropass.validation import load_yaml
 
 CHANNELS = ("desorption-proton-transfer", "desorption-alkyl-transfer")
 TRIAL_POSES = 2
+OUTCOME_VERSION = 2  # of what is stored per row
 TRIAL_ROWS = 50
 # ASSUME beyond this many new rows planning checks chemistry only: 10,000 rows in 3-D take an hour. A model that does
 # not fit its socket then becomes a row with its reason in the poses step; `peropass check` places all of them.
@@ -38,12 +39,13 @@ class CheckedCampaign:
 
     `references` maps host -> candidate -> {reference id: SMILES} of molecules beyond the candidate itself;
     `smiles` maps host -> candidate -> SMILES of its model; `variants` host -> candidate -> number of gas-phase forms;
-    `unplaced` lists rows that were checked on paper but not yet in 3-D.
+    `compositions` host -> candidate -> atoms per element of its model; `unplaced` lists rows that were checked on paper but not yet in 3-D.
     """
 
     references: dict[str, dict[str, dict[str, str]]]
     smiles: dict[str, dict[str, str]]
     variants: dict[str, dict[str, int]] = field(default_factory=dict)
+    compositions: dict[str, dict[str, dict[str, int]]] = field(default_factory=dict)
     unplaced: list[str] = field(default_factory=list)
 
 
@@ -69,13 +71,14 @@ def deep_check(
     stamp = Path("results") / campaign.campaign / "check.json"
     known = _stored(stamp)
     rows = _Rows(campaign, config_file, known, most_placed)
-    outcome = CheckedCampaign({}, {}, {}, [])
+    outcome = CheckedCampaign({}, {})
     try:
         for host in campaign.hosts:
             found = {c.key: rows.outcome(host, n, c) for n, c in enumerate(campaign.candidates)}
             outcome.smiles[host] = {key: row["smiles"] for key, row in found.items()}
             outcome.references[host] = {key: row["references"] for key, row in found.items()}
             outcome.variants[host] = {key: row["variants"] for key, row in found.items()}
+            outcome.compositions[host] = {key: row["composition"] for key, row in found.items()}
             outcome.unplaced.extend(key for key, row in found.items() if not row["placed"])
     except InputError:
         if (
@@ -142,6 +145,7 @@ class _Rows:
 
     def _check(self, host: str, row: int, candidate: CandidateSettings) -> dict:
         from peropass.chemistry.library import plan_model
+        from peropass.chemistry.molecules import composition
 
         if self._library is None:
             self._prepare()
@@ -172,6 +176,7 @@ class _Rows:
             "smiles": smiles,
             "references": self._references[same],
             "variants": variants,
+            "composition": dict(sorted(composition(smiles).items())),
             "placed": placed,
         }
 
@@ -205,6 +210,7 @@ def _socket_key(campaign: Campaign, host: str) -> str:
     code = sorted([*(package / "chemistry").glob("*.py"), *(package / "surfaces").glob("*.py")])
     return digest(
         [
+            OUTCOME_VERSION,
             file_sha256(Path("structures/hosts") / f"{host}.yaml"),
             canonical_slab(campaign),
             campaign.terminations,

@@ -15,7 +15,6 @@ from rich.table import Table
 from rich.text import Text
 
 from peropass import paths
-from peropass.resources import estimate_record
 from peropass.workflow import Plan
 
 STALE_S = 900.0  # a heartbeat older than this belongs to a job that was killed
@@ -65,7 +64,7 @@ def campaign_state(plan: Plan, cores: int = 1) -> State:
         status = _status(path)
         if status is None:
             missing += 1
-            left += estimate_record(plan.campaign, plan.protocol, stage)
+            left += plan.typical_s(stage)
         elif status in ("ok", "skipped"):
             done += 1
         else:

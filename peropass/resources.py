@@ -1,58 +1,386 @@
-"""Memory and time of a job before it is submitted: a small measured model, for schedulers and `peropass plan`.
+"""What a job costs before it runs: a small model, fitted to finished records, for schedulers and `peropass plan`.
 
-Plane waves: memory is wave functions plus grids, both proportional to the cell volume; time per ionic step grows
-with volume and with the number of bands. Coefficients were measured on one core (docs/benchmarks.md).
+Plane waves: the time of an SCF iteration is a sum of terms that grow as the grid, as grid times bands (transforms,
+Hamiltonian) and as grid times bands squared (orthogonalisation). Memory is a constant, grids, and wave functions.
+How many iterations a job of one kind takes is a distribution, and that is where the interval comes from. All numbers
+stand in `config/cost-model.yaml`; none of them changes a result.
 """
 
 from __future__ import annotations
 
+import math
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field
 
 from peropass.config import Campaign
 from peropass.engine.protocol import LATERAL_FOLDING, Protocol
+from peropass.errors import InputError
+from peropass.records import (
+    CalculationRecord,
+    EosRecord,
+    LevelsRecord,
+    PosesRecord,
+    Record,
+    ThermoRecord,
+)
+from peropass.validation import load_yaml, validated
 
-PSEUDOCUBIC_ANG = 5.95  # typical lattice constant; only sizes an estimate
-BASE_MEMORY_MB = 450  # interpreter, GPAW, datasets
-MEMORY_MB_PER_ANG3 = 0.25  # at 300 eV
-SECONDS_PER_STEP_PER_ANG3 = 0.0055  # one ionic step at 300 eV, 60-80 bands
-TYPICAL_STEPS = 25
-RUNTIME_SAFETY = 4
+COST_MODEL_FILE = Path(__file__).resolve().parents[1] / "config" / "cost-model.yaml"
+PSEUDOCUBIC_ANG = {"F": 5.2, "Cl": 5.6, "Br": 5.9, "I": 6.3}  # only sizes an estimate
+LEVELS_BUFFER = 8  # bands above the listed ones, as in the engine
+RUNTIME_SAFETY = 4.0  # times the expected time: a request, not an estimate
+LEAST_RUNTIME_MIN = 10
+DFT_KINDS = ("eos", "molecule", "clean", "loaded", "fragment", "levels")
+FORMULA = re.compile(r"([A-Z][a-z]?)(\d*)")
+
+
+class CostModel(BaseModel):
+    """The fitted numbers; `config/cost-model.yaml` says what they mean."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    measured: dict[str, str | int | float]
+    seconds_per_iteration: tuple[float, float, float]
+    iterations: dict[str, tuple[float, float]]
+    seconds_each: dict[str, float]
+    memory_MB: tuple[float, float, float]
+    memory_headroom: float = Field(ge=1)
+    disk_MB: dict[str, float]
+    molecule_extent_ang: tuple[float, float]
+    common_scatter: float = Field(ge=0)
+    valence_electrons: dict[str, int]
+
+
+@cache
+def cost_model(path: Path = COST_MODEL_FILE) -> CostModel:
+    """The fitted model; InputError names a broken key."""
+    return validated(CostModel, load_yaml(path), str(path.name))
+
+
+@dataclass(frozen=True)
+class Size:
+    """What the cost of a cell depends on.
+
+    `kpoints` counts irreducible points, `spins` is 1 or 2, `repeats` counts equal calculations in one job.
+    """
+
+    volume_ang3: float
+    n_bands: float
+    n_atoms: int
+    ecut_eV: float
+    kpoints: int = 1
+    spins: int = 1
+    repeats: int = 1
+
+    @property
+    def features(self) -> tuple[float, float, float]:
+        """Grid, grid times bands, grid times bands squared, in the units of the cost model."""
+        grid = self.volume_ang3 / 1000 * (self.ecut_eV / 300) ** 1.5
+        states = self.kpoints * self.spins
+        return grid, grid * self.n_bands * states / 100, grid * self.n_bands**2 * states / 1e4
 
 
 @dataclass(frozen=True)
 class Estimate:
-    memory_mb: int
-    runtime_min: int
+    """Expected cost of one job. `core_s` is a mean, `scatter` the standard deviation of its logarithm."""
+
     core_s: float
+    scatter: float
+    memory_MB: float
+    disk_MB: float
+
+    @property
+    def request_MB(self) -> int:
+        """Memory to ask a scheduler for."""
+        return int(math.ceil(self.memory_MB * cost_model().memory_headroom / 100) * 100)
+
+    def request_min(self, ranks: int = 1) -> int:
+        """Minutes to ask a scheduler for."""
+        return max(LEAST_RUNTIME_MIN, math.ceil(RUNTIME_SAFETY * self.core_s / ranks / 60))
 
 
-def estimate(campaign: Campaign, protocol: Protocol, wildcards: dict[str, str]) -> Estimate:
-    """Size of one DFT job from its cell; molecules and bulk are counted as slabs (an upper bound)."""
-    edge = PSEUDOCUBIC_ANG * LATERAL_FOLDING[campaign.slab.lateral]
-    volume = edge**2 * campaign.slab.height_ang
-    grid = (protocol.energy.ecut_eV / 300) ** 1.5
-    bands = (edge / 8.4) ** 2 * campaign.slab.layers / 3
-    kpoints = max(1, protocol.lateral_kpts(campaign.slab.lateral)[0]) ** 2
-    seconds = SECONDS_PER_STEP_PER_ANG3 * volume * grid * max(1.0, bands) * kpoints * TYPICAL_STEPS
-    memory = BASE_MEMORY_MB + MEMORY_MB_PER_ANG3 * volume * grid * max(1.0, bands**0.5) * kpoints
-    return Estimate(int(memory), max(10, int(RUNTIME_SAFETY * seconds / 60)), seconds)
+def estimate(kind: str, size: Size) -> Estimate:
+    """Cost of one DFT job; `kind` is one of DFT_KINDS."""
+    model = cost_model()
+    grid, linear, square = size.features
+    a, b, c = model.seconds_per_iteration
+    median, scatter = model.iterations[kind]
+    seconds = (
+        (a * grid + b * linear + c * square) * median * math.exp(scatter**2 / 2) * size.repeats
+    )
+    base, per_grid, per_states = model.memory_MB
+    memory = base + per_grid * grid + per_states * linear
+    return Estimate(
+        seconds, scatter / math.sqrt(size.repeats), memory, model.disk_MB[kind] * size.repeats
+    )
 
 
-# Core-seconds of one job of each stage relative to a relaxation of the same slab, measured in the quickstart campaign.
-STAGE_SHARE = {
-    "bulk": 0.4,
-    "reservoir": 0.1,
-    "molecule": 0.4,
-    "reference": 0.15,
-    "relax": 1.0,
-    "fragments": 0.1,
-    "levels": 0.2,
-}
-STAGE_SECONDS = {"thermo": 6.0, "poses": 40.0, "candidate": 4.0, "rank": 4.0, "report": 6.0}
+def cheap(kind: str, count: float = 1) -> Estimate:
+    """Cost of a job without DFT: `count` poses, atoms or jobs at the measured seconds of one."""
+    model = cost_model()
+    return Estimate(model.seconds_each[kind] * count, 0.3, 400.0, model.disk_MB[kind])
 
 
-def estimate_record(campaign: Campaign, protocol: Protocol, stage: str) -> float:
-    """Core-seconds that one record of a stage is expected to take."""
-    if stage in STAGE_SECONDS:
-        return STAGE_SECONDS[stage]
-    return STAGE_SHARE[stage] * estimate(campaign, protocol, {}).core_s
+# --- sizes --------------------------------------------------------------------------------------------------
+
+
+def electrons(composition: Mapping[str, int]) -> int:
+    """Valence electrons of a neutral cell.
+
+    Raises
+    ------
+    InputError
+        The cost model has no dataset for an element.
+    """
+    valence = cost_model().valence_electrons
+    unknown = sorted(set(composition) - set(valence))
+    if unknown:
+        raise InputError(
+            "cost model: valence_electrons", unknown[0], "an element with a PAW dataset"
+        )
+    return sum(valence[symbol] * count for symbol, count in composition.items())
+
+
+def composition_of(formula: str) -> dict[str, int]:
+    """Atoms per element of a formula like ``CH5N``."""
+    counts: dict[str, int] = defaultdict(int)
+    for symbol, number in FORMULA.findall(formula):
+        counts[symbol] += int(number or 1)
+    return dict(counts)
+
+
+def bulk_size(ions: Mapping[str, str], protocol: Protocol) -> Size:
+    """One formula unit ABX3, cubic, with the points of its mesh that cubic symmetry leaves."""
+    composition = {ions["A"]: 1, ions["B"]: 1, ions["X"]: 3}
+    return _cell(composition, PSEUDOCUBIC_ANG[ions["X"]] ** 3, protocol, _cubic(protocol))
+
+
+def salt_size(ions: Mapping[str, str], protocol: Protocol) -> Size:
+    """One formula unit of the reservoir AX."""
+    volume = 0.38 * PSEUDOCUBIC_ANG[ions["X"]] ** 3
+    return _cell({ions["A"]: 1, ions["X"]: 1}, volume, protocol, _cubic(protocol))
+
+
+def slab_size(
+    ions: Mapping[str, str],
+    termination: str,
+    campaign: Campaign,
+    protocol: Protocol,
+    ligand: Mapping[str, int] | None = None,
+    levels: bool = False,
+    part: str = "",
+) -> Size:
+    """A clean or loaded slab, or its `part` (``slab`` or ``ligand``) in the same cell.
+
+    Vacancies are not subtracted; `levels` adds the empty bands of the final levels.
+    """
+    folding = LATERAL_FOLDING[campaign.slab.lateral]
+    outer, inner = (campaign.slab.layers + 1) // 2, (campaign.slab.layers - 1) // 2
+    n_a, n_b = (
+        (outer, inner)
+        if termination.endswith(f"{ions['A']}X") or termination.endswith("CsX")
+        else (inner, outer)
+    )
+    cells = round(folding**2)
+    atoms: dict[str, int] = defaultdict(int)
+    if part != "ligand":
+        for symbol, count in ((ions["A"], n_a), (ions["B"], n_b), (ions["X"], n_a + 2 * n_b)):
+            atoms[symbol] += count * cells
+    if part != "slab":
+        for symbol, count in (ligand or {}).items():
+            atoms[symbol] += count
+    volume = (PSEUDOCUBIC_ANG[ions["X"]] * folding) ** 2 * campaign.slab.height_ang
+    mesh = math.prod(protocol.lateral_kpts(campaign.slab.lateral))
+    empty = protocol.levels.states_above + LEVELS_BUFFER if levels else 0
+    return _cell(atoms, volume, protocol, (mesh + 1) // 2, empty)
+
+
+def molecule_size(composition: Mapping[str, int], protocol: Protocol, variants: int = 1) -> Size:
+    """A molecule in its box, relaxed in `variants` forms."""
+    first, second = cost_model().molecule_extent_ang
+    extent = first + second * math.sqrt(sum(composition.values()))
+    edge = math.ceil(2 * (extent + 2 * protocol.molecule_margin_ang)) / 2
+    return _cell(composition, edge**3, protocol, 1, repeats=variants)
+
+
+def _cell(
+    composition: Mapping[str, int],
+    volume: float,
+    protocol: Protocol,
+    kpoints: int,
+    empty: int = 0,
+    repeats: int = 1,
+) -> Size:
+    total = electrons(composition)
+    spins = 2 if total % 2 else 1
+    n_atoms = sum(composition.values())
+    return Size(
+        volume, _bands(total, empty), n_atoms, protocol.energy.ecut_eV, kpoints, spins, repeats
+    )
+
+
+def _bands(n_electrons: int, empty: int = 0) -> float:
+    """Bands that the engine takes: a fifth more than occupied and four, or what the levels ask for."""
+    return n_electrons / 2 + empty if empty else 0.6 * n_electrons + 4
+
+
+def _cubic(protocol: Protocol) -> int:
+    return _irreducible_cubic(protocol.kpts_per_primitive_cell.bulk)
+
+
+def _irreducible_cubic(mesh: int) -> int:
+    """Irreducible points of a shifted mesh^3 in a cubic cell with full point group."""
+    half = math.ceil(mesh / 2)
+    return max(1, half * (half + 1) * (half + 2) // 6)
+
+
+# --- fit ----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One finished job: its kind, cell and cost."""
+
+    kind: str
+    size: Size
+    core_s: float
+    peak_MB: float
+    iteration_s: float | None = None
+
+
+def sample_of(record: Record) -> Sample | None:
+    """What a record tells about cost; None for toys, failures and records without DFT."""
+    if (
+        record.toy
+        or record.status not in ("ok", "anomalous", "unconverged")
+        or record.provenance.core_s <= 0
+    ):
+        return None
+    if isinstance(record, EosRecord) and record.a_ang:
+        volume = record.a_ang**3
+        kpoints = _irreducible_cubic(record.kpts[0])
+        bands, n_atoms = _bands(electrons(record.composition)), sum(record.composition.values())
+        size = Size(volume, bands, n_atoms, record.settings["ecut_eV"], kpoints)
+        return Sample("eos", size, record.provenance.core_s, record.provenance.peak_MB)
+    if isinstance(record, LevelsRecord) and record.cell_ang:
+        above = record.settings.get("levels", {}).get("states_above", 24) + LEVELS_BUFFER
+        size = Size(
+            _volume(record.cell_ang),
+            _bands(record.n_electrons, above),
+            record.structure.n_atoms,
+            record.settings["ecut_eV"],
+            (math.prod(record.kpts) + 1) // 2,
+            1 + record.n_electrons % 2,
+        )
+        return Sample("levels", size, record.provenance.core_s, record.provenance.peak_MB)
+    if (
+        isinstance(record, CalculationRecord)
+        and record.cell_ang
+        and record.n_electrons
+        and record.final
+    ):
+        return _calculation_sample(record)
+    return None
+
+
+def _calculation_sample(record: CalculationRecord) -> Sample:
+    kind = {"molecule": "molecule", "fragment": "fragment"}.get(record.role)
+    kind = kind or ("clean" if record.address.candidate == "none" else "loaded")
+    size = Size(
+        _volume(record.cell_ang),
+        _bands(record.n_electrons),
+        record.final.n_atoms,
+        record.settings["ecut_eV"],
+        (math.prod(record.kpts) + 1) // 2,
+        1 if record.magnetic_moment_muB is None else 2,
+        max(1, len(record.competitors)),
+    )
+    iterations = sum(step.scf_iterations for step in record.history)
+    seconds = sum(step.seconds for step in record.history)
+    per_iteration = seconds / iterations if iterations else None
+    return Sample(kind, size, record.provenance.core_s, record.provenance.peak_MB, per_iteration)
+
+
+def _volume(cell: list[list[float]]) -> float:
+    return float(abs(np.linalg.det(np.array(cell))))
+
+
+def fit(records: Iterable[Record], previous: CostModel, machine: str, date: str) -> CostModel:
+    """A new model from finished records; what they say nothing about stays as in `previous`."""
+    records = list(records)
+    samples = [s for s in map(sample_of, records) if s is not None]
+    per_iteration = _fit_iteration(samples, previous)
+    iterations = dict(previous.iterations)
+    for kind in DFT_KINDS:
+        found = [
+            s.core_s / s.size.repeats / float(np.dot(per_iteration, s.size.features))
+            for s in samples
+            if s.kind == kind
+        ]
+        if found:
+            scatter = (
+                float(np.std(np.log(found), ddof=1))
+                if len(found) > 2
+                else previous.iterations[kind][1]
+            )
+            iterations[kind] = (round(float(np.median(found)), 1), round(scatter, 3))
+    memory, headroom = _fit_memory(samples, previous)
+    return previous.model_copy(
+        update={
+            "measured": {"machine": machine, "date": date, "records": len(samples)},
+            "seconds_per_iteration": tuple(round(float(x), 4) for x in per_iteration),
+            "iterations": iterations,
+            "memory_MB": memory,
+            "memory_headroom": headroom,
+            "seconds_each": {**previous.seconds_each, **_cheap_seconds(records)},
+        }
+    )
+
+
+def _fit_iteration(samples: list[Sample], previous: CostModel) -> np.ndarray:
+    """Non-negative least squares of relative errors of the time of one SCF iteration."""
+    from scipy.optimize import nnls
+
+    used = [s for s in samples if s.iteration_s]
+    if len(used) < 4:
+        return np.array(previous.seconds_per_iteration)
+    rows = np.array([np.array(s.size.features) / s.iteration_s for s in used])
+    return nnls(rows, np.ones(len(rows)))[0]
+
+
+def _fit_memory(
+    samples: list[Sample], previous: CostModel
+) -> tuple[tuple[float, float, float], float]:
+    """Non-negative least squares of peak memory, and the headroom that covers the worst of the samples."""
+    from scipy.optimize import nnls
+
+    used = [s for s in samples if s.peak_MB > 0]
+    if len(used) < 4:
+        return previous.memory_MB, previous.memory_headroom
+    rows = np.array([[1.0, *s.size.features[:2]] for s in used])
+    peaks = np.array([s.peak_MB for s in used])
+    found = nnls(rows / peaks[:, None], np.ones(len(peaks)))[0]
+    worst = float((peaks / (rows @ found)).max())
+    return tuple(round(float(x), 1) for x in found), round(max(1.2, 1.15 * worst), 2)
+
+
+def _cheap_seconds(records: list[Record]) -> dict[str, float]:
+    poses = [
+        r.provenance.core_s / len(r.poses)
+        for r in records
+        if isinstance(r, PosesRecord) and r.poses and not r.toy
+    ]
+    thermo = [
+        r.provenance.core_s / r.structure.n_atoms
+        for r in records
+        if isinstance(r, ThermoRecord) and r.structure and r.status == "ok" and not r.toy
+    ]
+    found = {"poses": poses, "thermo": thermo}
+    return {kind: round(float(np.median(values)), 3) for kind, values in found.items() if values}

@@ -60,6 +60,8 @@ class Plan:
         self._references, self._smiles = outcome.references, outcome.smiles
         self._compositions, self._variants = outcome.compositions, outcome.variants
         self.unplaced = outcome.unplaced
+        self._typical: dict[str, float] = {}
+        self.on_cluster = site is not None
         self.site = validated(Site, site or {}, "site")
         self._library = load_yaml(LIBRARY)["entries"]
         self._energy = canonical_energy(self.protocol)
@@ -369,10 +371,28 @@ class Plan:
         if stage in ("molecule", "reference"):
             variants = self._variants[host].get(place.get("candidate", ""), 1)
             return estimate("molecule", molecule_size(atoms, self.protocol, variants))
-        kind = {"fragments": "fragment", "levels": "levels"}.get(stage) or ("loaded" if "pose" in place else "clean")
+        kind = {"fragments": "fragment", "levels": "levels"}.get(stage) or (
+            "loaded" if "pose" in place else "clean"
+        )
         part = place.get("part", "")
-        size = slab_size(ions, place["termination"], self.campaign, self.protocol, atoms, stage == "levels", part)
+        size = slab_size(
+            ions, place["termination"], self.campaign, self.protocol, atoms, stage == "levels", part
+        )
         return estimate(kind, size)
+
+    def typical_s(self, stage: str) -> float:
+        """Core-seconds of one job of a stage, taking the last candidate for all of them."""
+        if stage not in self._typical:
+            place = {
+                **self.sockets()[-1],
+                "candidate": self.campaign.candidates[-1].key,
+                "pose": "k0",
+            }
+            if stage == "reference":
+                place |= {"reference": next(iter(self.references_of(place["host"])), "HBr-0")}
+            known = stage in ("candidate", "rank", "report", "slab")
+            self._typical[stage] = (self.cheap(stage) if known else self.cost(stage, place)).core_s
+        return self._typical[stage]
 
     def _ligand_atoms(self, host: str, place: dict[str, str]) -> dict[str, int]:
         if "reference" in place:
@@ -416,9 +436,17 @@ class Plan:
         ions = self._host_ions[place["host"]]
         return slab_size(ions, place["termination"], self.campaign, self.protocol, atoms).n_atoms
 
+    def threads(self, stage: str) -> Callable[..., int]:
+        """Cores that Snakemake counts for a job: its ranks here, one per Slurm task on a cluster."""
+        return lambda wildcards: (
+            1 if self.on_cluster else self._ranks(stage, dict(wildcards.items()))
+        )
+
     def mpi(self, stage: str) -> Callable[..., str]:
         """The MPI launcher of a job; empty where it runs on one rank."""
-        return lambda wildcards: self.site.launcher if self._ranks(stage, dict(wildcards.items())) > 1 else ""
+        return lambda wildcards: (
+            self.site.launcher if self._ranks(stage, dict(wildcards.items())) > 1 else ""
+        )
 
     def launcher(self, stage: str) -> Callable[..., str]:
         """How a DFT step starts: plain Python on one rank, `mpiexec ... gpaw python` on several."""

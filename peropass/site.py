@@ -1,0 +1,36 @@
+"""What a site says of itself: account, partition, launcher and limits, from `profiles/slurm/site.yaml`."""
+
+from __future__ import annotations
+
+import os
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+SMALLEST_PARALLEL = 50  # atoms; below it n serial jobs beat one job on n ranks
+ATOMS_PER_RANK = 12
+Word = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.,@:/=^+ -]*$")]  # goes into a shell line
+
+
+class Site(BaseModel):
+    """One cluster. Never physics."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    account: Word = Field(default="", description="Slurm account that is charged")
+    partition: Word = Field(default="", description="Slurm partition")
+    launcher: Word = Field(
+        default_factory=lambda: os.environ.get("PEROPASS_MPIEXEC", "mpiexec"),
+        description="starts MPI programs; ` -n RANKS gpaw python ...` follows",
+    )
+    max_ranks: int = Field(default=1, ge=1, description="most ranks of one job: cores of a node")
+    max_runtime_min: int = Field(default=2880, ge=10, description="longest job of the partition")
+
+    def ranks_for(self, n_atoms: int) -> int:
+        """Power of two that leaves at least ATOMS_PER_RANK atoms to a rank; one for small cells."""
+        if n_atoms < SMALLEST_PARALLEL:
+            return 1
+        ranks = 1
+        while 2 * ranks <= min(self.max_ranks, n_atoms // ATOMS_PER_RANK):
+            ranks *= 2
+        return ranks
