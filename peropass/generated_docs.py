@@ -11,8 +11,8 @@ from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
 from peropass.config import (
-    CandidateSettings,
     Campaign,
+    CandidateSettings,
     LabilitySettings,
     PoseSettings,
     RankingSettings,
@@ -39,7 +39,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Write all generated pages, or with `--check` only compare them. 0 all equal or written, 1 they differ."""
     parser = argparse.ArgumentParser(prog="peropass docs", description=__doc__)
     parser.add_argument("--check", action="store_true", help="write nothing, tell what differs")
+    parser.add_argument("--pictures", action="store_true", help="draw the structures of docs/structures.md again")
     options = parser.parse_args(argv)
+    if options.pictures:
+        from peropass.gallery import write_gallery
+
+        for path in write_gallery(Path("docs/images/structures"), Path("docs/structures.md")):
+            sys.stdout.write(f"wrote {path}\n")
+        return 0
     stale = [path for path, text in pages().items() if not path.exists() or path.read_text() != text]
     if options.check:
         for path in stale:
