@@ -9,17 +9,19 @@ from pathlib import Path
 
 import numpy as np
 from ase.io import read
+from pydantic import BaseModel, ConfigDict
 
 from peropass import paths
 from peropass.analysis import distortion as distortions
 from peropass.analysis import pipeline, ranking, uncertainty
+from peropass.check import checked
 from peropass.chemistry.formability import assess, assess_substitution
 from peropass.chemistry.library import build_model, load_library
 from peropass.chemistry.model_plan import plan_model
 from peropass.chemistry.planned import PlannedReaction
 from peropass.chemistry.reaction_plan import gas, reactions_for
 from peropass.chemistry.reactions import HostIons
-from peropass.config import CandidateSettings, load_campaign
+from peropass.config import Campaign, CandidateSettings, load_campaign
 from peropass.engine.protocol import LATERAL_FOLDING, Protocol
 from peropass.errors import PeropassError, RecordError
 from peropass.ids import digest
@@ -38,6 +40,7 @@ from peropass.records import (
     ThermoRecord,
     read_record,
     write_record,
+    write_text,
 )
 from peropass.surfaces.hosts import Host, load_host
 from peropass.surfaces.neighbours import ion_roles
@@ -48,14 +51,20 @@ ERROR_MODEL_FILE = Path("config/error-model.yaml")
 
 @dataclass(frozen=True)
 class Place:
-    """Folder arithmetic for one candidate: fills the patterns of `paths`."""
+    """Folder arithmetic for one candidate: fills the patterns of `paths`.
+
+    `root` is the campaign folder; it may have been moved, e.g. to results/reference.
+    """
 
     address: Address
     toy: bool
+    root: Path
 
     def file(self, pattern: str, **more: str) -> Path:
         fields = {k: v for k, v in self.address.model_dump().items() if v != "none"}
-        return Path(pattern.format(**{**fields, **more}))
+        return self.root / pattern.format(**{**fields, **more}).removeprefix(
+            _prefix(self.address.campaign)
+        )
 
     def read(self, kind: type[Record], pattern: str, **more: str):
         """The record at a pattern, None if it is absent."""
@@ -63,7 +72,16 @@ class Place:
         return read_record(file, kind, allow_toy=self.toy) if file.exists() else None
 
     def relative(self, file: Path) -> str:
-        return str(file.relative_to(Path(paths.CAMPAIGN.format(campaign=self.address.campaign))))
+        return str(file.relative_to(self.root))
+
+
+def _prefix(campaign: str) -> str:
+    return paths.CAMPAIGN.format(campaign=campaign) + "/"
+
+
+def campaign_root(campaign: str) -> Path:
+    """Where the records of a campaign are written."""
+    return Path(paths.CAMPAIGN.format(campaign=campaign))
 
 
 def candidate_record(
@@ -73,9 +91,13 @@ def candidate_record(
     meta: dict,
     out: Path,
     command: str,
+    root: Path | None = None,
 ) -> CandidateRecord:
-    """Collect everything that bears on one candidate and assemble its record."""
-    place = Place(address, protocol.engine == "toy")
+    """Collect everything that bears on one candidate and assemble its record.
+
+    `out` is the place of the record among the others; `root` the campaign folder if it was moved.
+    """
+    place = Place(address, protocol.engine == "toy", root or campaign_root(address.campaign))
     host = load_host(address.host)
     entry = load_library().entry(candidate.ligand)
     halide = candidate.halide or host.symbol("X")
@@ -88,7 +110,9 @@ def candidate_record(
     )
     ions = HostIons(host.symbol("A"), host.symbol("B"), host.symbol("X"))
     smiles = ".".join(on_paper.parts)
-    natives = {key: _native_smiles(CandidateSettings(**row), host) for key, row in meta["natives"].items()}
+    natives = {
+        key: _native_smiles(CandidateSettings(**row), host) for key, row in meta["natives"].items()
+    }
     planned = reactions_for(
         entry,
         ions,
@@ -167,7 +191,9 @@ def _inputs(
         socket=place.read(CalculationRecord, paths.CLEAN),
         loaded=_per_pose(place, CalculationRecord, paths.LOADED, poses),
         molecule=place.read(CalculationRecord, paths.MOLECULE),
-        native_loaded={key: found for key in natives if (found := _best_native(place, key)) is not None},
+        native_loaded={
+            key: found for key in natives if (found := _best_native(place, key)) is not None
+        },
         native_molecule={
             key: found
             for key in natives
@@ -184,7 +210,9 @@ def _inputs(
     )
 
 
-def _per_pose(place: Place, kind: type[Record], pattern: str, poses: list[str], **more: str) -> dict:
+def _per_pose(
+    place: Place, kind: type[Record], pattern: str, poses: list[str], **more: str
+) -> dict:
     found = {pose: place.read(kind, pattern, pose=pose, **more) for pose in poses}
     return {pose: record for pose, record in found.items() if record is not None}
 
@@ -201,7 +229,9 @@ def _best_native(place: Place, key: str) -> CalculationRecord | None:
     return next(iter(records.values()), None)
 
 
-def _files(place: Place, planned: list[PlannedReaction], poses: list[str], address: Address) -> dict[str, str]:
+def _files(
+    place: Place, planned: list[PlannedReaction], poses: list[str], address: Address
+) -> dict[str, str]:
     """Species name -> record file, for readers who follow a term to its source."""
     files: dict[str, str] = {}
     for plan in planned:
@@ -219,7 +249,9 @@ def _files(place: Place, planned: list[PlannedReaction], poses: list[str], addre
     return files
 
 
-def _facts(entry, candidate: CandidateSettings, on_paper, halide: str, meta: dict, protocol: Protocol):
+def _facts(
+    entry, candidate: CandidateSettings, on_paper, halide: str, meta: dict, protocol: Protocol
+):
     try:
         model = build_model(
             entry,
@@ -267,7 +299,9 @@ def _formability(ions: HostIons, smiles: str, halide: str) -> Formability:
             return assess_substitution(ions.formula, symbol, charge, 1.0, halide)
         except PeropassError as error:
             host = assess(ions.formula)
-            return host.model_copy(update={"t": None, "mu": None, "tau": None, "notes": [str(error)]})
+            return host.model_copy(
+                update={"t": None, "mu": None, "tau": None, "notes": [str(error)]}
+            )
     return assess(ions.formula)
 
 
@@ -327,43 +361,79 @@ def coverage(lateral: str) -> float:
 
 
 def rank_campaign(config_file: str, out: Path, table: Path) -> RankingRecord:
-    """Rank the candidate records of a campaign and write ranking.json and ranking.csv."""
+    """Rank the candidate records of a campaign; write ranking.json, ranking.csv and a copy of the campaign."""
     campaign, protocol = load_campaign(config_file)
+    outcome = checked(config_file)
+    copy = CampaignCopy(
+        campaign=campaign, protocol=protocol, references=outcome.references, config_file=config_file
+    )
+    write_text(out.with_name(Path(paths.CAMPAIGN_COPY).name), copy.model_dump_json(indent=1) + "\n")
+    found = ranked(campaign, protocol, campaign_root(campaign.campaign))
+    write_record(found, out)
+    ranking.write_csv(found, table)
+    return found
+
+
+class CampaignCopy(BaseModel):
+    """The campaign and the protocol as they were ranked, so that a folder explains itself."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    config_file: str
+    campaign: Campaign
+    protocol: Protocol
+    references: dict[str, dict[str, dict[str, str]]]
+
+
+def addresses(campaign: Campaign) -> list[Address]:
+    """Address of every candidate on every socket."""
+    return [
+        Address(
+            campaign=campaign.campaign,
+            protocol=campaign.protocol,
+            host=host,
+            termination=termination,
+            site=site,
+            candidate=key,
+        )
+        for host in campaign.hosts
+        for termination in campaign.terminations
+        for site in campaign.sites
+        for key in campaign.by_key
+    ]
+
+
+def ranked(campaign: Campaign, protocol: Protocol, root: Path) -> RankingRecord:
+    """The ranking of the candidate records below `root`; nothing is written."""
     toy = protocol.engine == "toy"
     expected, records = [], []
-    for host in campaign.hosts:
-        for termination in campaign.terminations:
-            for site in campaign.sites:
-                for key in campaign.by_key:
-                    name = f"{host}/{termination}/{site}/{key}"
-                    expected.append(name)
-                    file = Path(
-                        paths.CANDIDATE.format(
-                            campaign=campaign.campaign,
-                            protocol=campaign.protocol,
-                            host=host,
-                            termination=termination,
-                            site=site,
-                            candidate=key,
-                        )
-                    )
-                    try:
-                        records.append(read_record(file, CandidateRecord, allow_toy=toy))
-                    except RecordError:
-                        continue  # the row is reported as missing by `rank`
-    model = uncertainty.load_error_model(ERROR_MODEL_FILE, campaign.protocol)
+    for address in addresses(campaign):
+        expected.append(f"{address.host}/{address.termination}/{address.site}/{address.candidate}")
+        try:
+            file = Place(address, toy, root).file(paths.CANDIDATE)
+            records.append(read_record(file, CandidateRecord, allow_toy=toy))
+        except RecordError:
+            continue  # the row is reported as missing by `rank`
     settings = campaign.ranking
-    found = ranking.rank(
+    return ranking.rank(
         records,
         settings.weights,
-        model,
+        uncertainty.load_error_model(ERROR_MODEL_FILE, campaign.protocol),
         settings.seed,
         settings.samples,
         expected=expected,
         address=Address(campaign=campaign.campaign, protocol=campaign.protocol),
         allow_toy=toy,
     )
-    write_record(found, out)
-    ranking.write_csv(found, table)
-    return found
 
+
+def candidate_meta(campaign: Campaign, key: str, references: dict[str, str]) -> dict:
+    """What the analysis of one candidate needs beyond its row: role, natives, references and conditions."""
+    natives = {c.key: c.model_dump() for c in campaign.candidates if c.role == "native"}
+    return {
+        "role": campaign.by_key[key].role,
+        "natives": natives,
+        "references": references,
+        "lability": campaign.lability.model_dump(),
+        "coverage": coverage(campaign.slab.lateral),
+    }
