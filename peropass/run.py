@@ -24,18 +24,23 @@ EXIT_STOPPED = 130
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a campaign on this machine. 0 all done, 1 a job failed for infrastructure, 2 bad input."""
-    parser = argparse.ArgumentParser(prog="peropass run", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="peropass run",
+        description=__doc__,
+        epilog="Further arguments for snakemake, targets included, may follow after --.",
+    )
     parser.add_argument("config", help="campaign file")
     parser.add_argument("--cores", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--ranks", type=int, default=1, help="MPI ranks per DFT job; 1 is best below ~50 atoms")
-    parser.add_argument("snakemake", nargs="*", help="further arguments for snakemake, after --")
-    options = parser.parse_args(argv)
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    cut = arguments.index("--") if "--" in arguments else len(arguments)
+    options = parser.parse_args(arguments[:cut])
     if options.cores < 1 or options.ranks < 1 or options.ranks > options.cores:
         raise InputError("--cores, --ranks", (options.cores, options.ranks), "1 <= ranks <= cores")
     plan = Plan(options.config)
     report = Path(plan.path(paths.REPORT))
     state = campaign_state(plan)
-    command = _snakemake(options)
+    command = _snakemake(options, arguments[cut + 1 :])
     if state.n_missing == 0 and _nothing_to_do(command):
         sys.stdout.write(f"{options.config}: nothing to do, all {state.n_done} results are there; report: {report}\n")
         return 0
@@ -51,7 +56,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0 if status == 0 else 1
 
 
-def _snakemake(options: argparse.Namespace) -> list[str]:
+def _snakemake(options: argparse.Namespace, further: list[str]) -> list[str]:
     return [
         sys.executable,
         "-m",
@@ -59,7 +64,7 @@ def _snakemake(options: argparse.Namespace) -> list[str]:
         "--cores",
         str(options.cores),
         "--nolock",  # a killed Snakemake leaves its lock behind; ours goes with the process
-        *options.snakemake,
+        *further,
         "--config",
         f"campaign={options.config}",
     ]
