@@ -1,0 +1,190 @@
+"""`peropass verify`: derive every derived number of a campaign folder again and name each deviation.
+
+Nothing is believed: records are parsed against their schema, structures are hashed, identities are recomputed from
+structure and settings, candidate records and the ranking are derived from the records below them and compared field by
+field, and versions are held against each other and against this environment. `--recompute N` runs N calculations once
+more.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from peropass import gather, paths
+from peropass.errors import InputError, PeropassError, RecordError
+from peropass.recompute import recompute
+from peropass.record_checks import Findings, Folder, check_record, check_versions
+from peropass.records import CandidateRecord, RankingRecord, Record, read_record
+
+RELATIVE_TOLERANCE = 1e-6  # the last digits of another processor
+ABSOLUTE_TOLERANCE = 1e-7
+UNCOMPARED = ("provenance.started_utc", "provenance.command")
+
+
+def open_folder(root: Path) -> Folder:
+    """The folder with its campaign.
+
+    Raises
+    ------
+    InputError
+        No copy of the campaign lies in it, or it does not fit the schema.
+    """
+    file = root / Path(paths.CAMPAIGN_COPY).name
+    try:
+        copy = gather.CampaignCopy.model_validate_json(file.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise InputError(
+            str(root), "no campaign.json", "a campaign folder that was ranked"
+        ) from None
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise InputError(
+            f"{file}: {'.'.join(map(str, first['loc']))}", first.get("input"), first["msg"]
+        ) from None
+    return Folder(root, copy)
+
+
+def verify(folder: Folder, any_versions: bool = False) -> Findings:
+    """All checks but recomputing."""
+    findings = Findings()
+    records = _read_all(folder, findings)
+    for file in records:
+        check_record(folder, file, records, findings)
+    _check_candidates(folder, findings)
+    _check_ranking(folder, findings)
+    check_versions(folder, records, findings, any_versions)
+    return findings
+
+
+def _read_all(folder: Folder, findings: Findings) -> dict[Path, Record]:
+    records: dict[Path, Record] = {}
+    for file in folder.files():
+        findings.count("records")
+        try:
+            records[file] = read_record(file, allow_toy=folder.toy)
+        except PeropassError as error:
+            findings.deviate(folder.short(file), str(error).removeprefix(f"{file}: "))
+    return records
+
+
+# --- what is derived from records ---------------------------------------------------------------------------
+
+
+def _check_candidates(folder: Folder, findings: Findings) -> None:
+    copy = folder.copy
+    for address in gather.addresses(copy.campaign):
+        file = gather.Place(address, folder.toy, folder.root).file(paths.CANDIDATE)
+        try:
+            stored = read_record(file, CandidateRecord, allow_toy=folder.toy)
+        except RecordError as error:
+            findings.deviate(folder.short(file), str(error).removeprefix(f"{file}: "))
+            continue
+        references = copy.references[address.host][address.candidate]
+        meta = gather.candidate_meta(copy.campaign, address.candidate, references)
+        candidate = copy.campaign.by_key[address.candidate]
+        try:
+            derived = gather.candidate_record(
+                address, copy.protocol, candidate, meta, file, "", folder.root
+            )
+        except PeropassError as error:
+            findings.deviate(folder.short(file), f"cannot be derived again: {error}")
+            continue
+        findings.count("reactions", len(derived.reactions))
+        findings.count("candidates")
+        _compare(folder.short(file), stored, derived, findings)
+
+
+def _check_ranking(folder: Folder, findings: Findings) -> None:
+    from peropass.analysis.ranking import csv_text
+
+    file, table = folder.root / "ranking.json", folder.root / "ranking.csv"
+    try:
+        stored = read_record(file, RankingRecord, allow_toy=folder.toy)
+        derived = gather.ranked(folder.copy.campaign, folder.copy.protocol, folder.root)
+    except PeropassError as error:
+        findings.deviate("ranking.json", str(error).removeprefix(f"{file}: "))
+        return
+    findings.count("rows", len(derived.rows))
+    _compare("ranking.json", stored, derived, findings)
+    if not table.exists():
+        findings.deviate("ranking.csv", "is missing")
+    elif table.read_text(encoding="utf-8").splitlines() != csv_text(stored).splitlines():
+        findings.deviate("ranking.csv", "is not the table of ranking.json")
+
+
+def _compare(where: str, stored: Record, derived: Record, findings: Findings) -> None:
+    for key, here, there in differences(
+        stored.model_dump(mode="json"), derived.model_dump(mode="json")
+    ):
+        if key not in UNCOMPARED:
+            findings.deviate(where, f"{key} is {_shown(here)}, derived again {_shown(there)}")
+
+
+def differences(
+    stored: object, derived: object, key: str = ""
+) -> Iterator[tuple[str, object, object]]:
+    """Leaves in which two nested values differ: dotted key, stored value, derived value. Numbers within rounding agree."""
+    if isinstance(stored, dict) and isinstance(derived, dict):
+        for name in sorted(set(stored) | set(derived)):
+            yield from differences(
+                stored.get(name), derived.get(name), f"{key}.{name}" if key else name
+            )
+    elif isinstance(stored, list) and isinstance(derived, list) and len(stored) == len(derived):
+        for n, (a, b) in enumerate(zip(stored, derived, strict=True)):
+            yield from differences(a, b, f"{key}.{_label(a, n)}")
+    elif _numbers(stored, derived):
+        if not math.isclose(
+            stored, derived, rel_tol=RELATIVE_TOLERANCE, abs_tol=ABSOLUTE_TOLERANCE
+        ):
+            yield key, stored, derived
+    elif stored != derived:
+        yield key, stored, derived
+
+
+def _label(item: object, n: int) -> str:
+    if isinstance(item, dict):
+        return str(item.get("name") or item.get("candidate") or item.get("species") or n)
+    return str(n)
+
+
+def _numbers(a: object, b: object) -> bool:
+    return all(isinstance(x, int | float) and not isinstance(x, bool) for x in (a, b))
+
+
+def _shown(value: object) -> str:
+    return f"{value!r:.60}"
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Verify a campaign folder. 0 clean, 1 deviations, 2 bad input."""
+    parser = argparse.ArgumentParser(prog="peropass verify", description=__doc__.splitlines()[0])
+    parser.add_argument(
+        "folder", type=Path, help="campaign folder, e.g. results/reference/quickstart"
+    )
+    parser.add_argument(
+        "--recompute", type=int, default=0, metavar="N", help="run N random calculations once more"
+    )
+    parser.add_argument("--seed", type=int, default=1, help="which ones")
+    parser.add_argument(
+        "--any-versions",
+        action="store_true",
+        help="accept records of other software than is installed",
+    )
+    options = parser.parse_args(argv)
+    folder = open_folder(options.folder)
+    findings = verify(folder, options.any_versions)
+    if options.recompute:
+        for line in recompute(folder, options.recompute, options.seed, findings):
+            sys.stdout.write(f"recomputed {line}\n")
+    for deviation in findings.deviations:
+        sys.stdout.write(f"deviation: {deviation}\n")
+    looked = ", ".join(f"{number} {what}" for what, number in findings.counts.items())
+    verdict = f"{len(findings.deviations)} deviation(s)" if findings.deviations else "clean"
+    sys.stdout.write(f"{options.folder}: {verdict}; looked at {looked}\n")
+    return 1 if findings.deviations else 0
