@@ -54,7 +54,7 @@ class Plan:
     """
 
     def __init__(self, config_file: str, wave: int = WAVE, site: dict | None = None) -> None:
-        self.config_file = config_file
+        self.config_file = os.path.relpath(config_file)  # a parameter: one spelling per file
         self.campaign, self.protocol = load_campaign(config_file)
         outcome = checked(config_file)
         self._references, self._smiles = outcome.references, outcome.smiles
@@ -95,8 +95,14 @@ class Plan:
         return [dict(zip(keys, combination, strict=True)) for combination in combinations]
 
     def targets(self, _wildcards=None) -> list[str]:
-        """What the default target asks for."""
-        return self.waves.targets()
+        """What the default target asks for: the report, and every record that is not there.
+
+        Snakemake does not miss a deleted record whose followers are there, hence the second part.
+        """
+        if self.waves.active:
+            return self.waves.targets()
+        missing = [file for file, _ in self.all_records() if not os.path.exists(file)]
+        return list(dict.fromkeys([*self.waves.targets(), *missing]))
 
     def candidate_records(self, _wildcards=None) -> list[str]:
         """Record of every candidate on every socket; of a large campaign, the manifest of settled ones."""
