@@ -14,7 +14,7 @@ from peropass.engine.journal import JournalStep
 from peropass.engine.model_hessian import pair_spring_hessian
 
 SMALLEST_CURVATURE_EV_PER_ANG2 = 0.3  # softer directions step as if they were this stiff
-RISE_THAT_HALVES_STEP_EV = 0.02
+RISE_THAT_HALVES_STEP_EV = 0.003
 
 
 def next_positions(

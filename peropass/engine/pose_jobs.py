@@ -6,6 +6,7 @@ from pathlib import Path
 
 from ase import Atoms
 
+from peropass.chemistry.model import LigandModel
 from peropass.config import CandidateSettings, PoseSettings
 from peropass.engine import xtb
 from peropass.engine.jobs import write_structure
@@ -14,7 +15,7 @@ from peropass.errors import BuildError, EngineError, InputError
 from peropass.ids import digest, structure_hash
 from peropass.records import Address, Pose, PosesRecord, Provenance, write_record
 from peropass.revisions import REVISIONS
-from peropass.surfaces.defects import locate_holes
+from peropass.surfaces.defects import locate_holes, make_site
 from peropass.surfaces.funnel import run_funnel
 from peropass.surfaces.poses import PoseSet, generate_poses
 
@@ -43,7 +44,7 @@ def run(
     progress = Progress(out.parent / "poses.progress.json", "poses")
     progress.update(force=True, n_atoms=len(socket))
     try:
-        placed = _placed(socket, pristine, candidate, settings, halide)
+        placed = _placed(socket, pristine, address.site, candidate, settings, halide)
         scores = _scores(placed, settings, toy)
     except (BuildError, InputError, EngineError) as error:
         progress.finish()
@@ -68,7 +69,8 @@ def run(
 
 
 def _placed(
-    socket: Atoms, pristine: Atoms, candidate: CandidateSettings, settings: PoseSettings, halide: str
+    socket: Atoms, pristine: Atoms,
+    site: str, candidate: CandidateSettings, settings: PoseSettings, halide: str
 ) -> PoseSet:
     from peropass.chemistry.library import build_model, load_library
 
@@ -82,9 +84,22 @@ def _placed(
         seed=settings.seed,
         described=False,
     )
+    if _fills_the_site(model):
+        # ASSUME a set that fills both holes starts from the pristine slab with the two atoms taken out, as it leaves
+        # the lattice close to the pristine one; the empty socket reconstructs, and undoing that costs 20-30 ionic
+        # steps. Neutral donors leave the holes open and start from the relaxed socket.
+        frame = make_site(pristine, site)
+        return generate_poses(
+            frame.atoms, frame.holes, model, n=settings.generate, seed=settings.seed
+        )
     return generate_poses(
         socket, locate_holes(socket, pristine), model, n=settings.generate, seed=settings.seed
     )
+
+
+def _fills_the_site(model: LigandModel) -> bool:
+    roles = {part.role for part in model.parts}
+    return "zwitterion" in roles or {"cation", "anion"} <= roles
 
 
 def _scores(placed: PoseSet, settings: PoseSettings, toy: bool) -> list[xtb.XtbScore]:
