@@ -26,6 +26,7 @@ wildcard_constraints:
 
 localrules:
     all,
+    slab,
     rank,
     report,
 

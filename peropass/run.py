@@ -15,6 +15,7 @@ from pathlib import Path
 
 from peropass import paths
 from peropass.errors import InputError
+from peropass.ids import check_name
 from peropass.monitor import Display, campaign_state
 from peropass.workflow import Plan
 
@@ -31,7 +32,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("config", help="campaign file")
     parser.add_argument("--cores", type=int, default=os.cpu_count() or 1)
-    parser.add_argument("--ranks", type=int, default=1, help="MPI ranks per DFT job; 1 is best below ~50 atoms")
+    parser.add_argument(
+        "--profile", help="folder of profiles/ to run with, e.g. slurm; then --cores does not count"
+    )
+    parser.add_argument(
+        "--ranks", type=int, default=1, help="MPI ranks per DFT job; 1 is best below ~50 atoms"
+    )
     arguments = list(sys.argv[1:] if argv is None else argv)
     cut = arguments.index("--") if "--" in arguments else len(arguments)
     options = parser.parse_args(arguments[:cut])
@@ -42,17 +48,26 @@ def main(argv: Sequence[str] | None = None) -> int:
     state = campaign_state(plan)
     command = _snakemake(options, arguments[cut + 1 :])
     if state.n_missing == 0 and _nothing_to_do(command):
-        sys.stdout.write(f"{options.config}: nothing to do, all {state.n_done} results are there; report: {report}\n")
+        sys.stdout.write(
+            f"{options.config}: nothing to do, all {state.n_done} results are there; report: {report}\n"
+        )
         return 0
     log = Path(paths.LOG.format(campaign=plan.campaign.campaign)) / "snakemake.log"
     with _exclusive(Path(plan.path(paths.CAMPAIGN)) / "run.lock") as lock:
+        more = plan.waves.to_come
         status = _watch(command, plan, log, options, lock)
+        while status == 0 and more:  # a large campaign is planned in waves, the ranking last
+            plan = Plan(options.config)
+            more = plan.waves.to_come
+            status = _watch(command, plan, log, options, lock)
     state = campaign_state(plan)
     sys.stdout.write(state.summary() + "\n")
     if status == 0:
         sys.stdout.write(f"report: {report}\n")
     elif status != EXIT_STOPPED:
-        sys.stdout.write(f"snakemake ended with status {status}; its log is {log}, job logs lie beside it\n")
+        sys.stdout.write(
+            f"snakemake ended with status {status}; its log is {log}, job logs lie beside it\n"
+        )
     return 0 if status == 0 else 1
 
 
@@ -61,13 +76,19 @@ def _snakemake(options: argparse.Namespace, further: list[str]) -> list[str]:
         sys.executable,
         "-m",
         "snakemake",
-        "--cores",
-        str(options.cores),
+        *_place(options),
         "--nolock",  # a killed Snakemake leaves its lock behind; ours goes with the process
         *further,
         "--config",
         f"campaign={options.config}",
     ]
+
+
+def _place(options: argparse.Namespace) -> list[str]:
+    """Where jobs run: on cores of this machine, or where a profile sends them."""
+    if options.profile:
+        return ["--workflow-profile", f"profiles/{check_name(options.profile, '--profile')}"]
+    return ["--cores", str(options.cores)]
 
 
 def _nothing_to_do(command: list[str]) -> bool:
@@ -84,15 +105,21 @@ def _exclusive(path: Path) -> Iterator[int]:
             fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise InputError(
-                str(path.parent), "another run that works on this campaign", "one at a time: wait for it or stop it"
+                str(path.parent),
+                "another run that works on this campaign",
+                "one at a time: wait for it or stop it",
             ) from None
         yield stream.fileno()
 
 
-def _watch(command: list[str], plan: Plan, log: Path, options: argparse.Namespace, lock: int) -> int:
+def _watch(
+    command: list[str], plan: Plan, log: Path, options: argparse.Namespace, lock: int
+) -> int:
     """Run Snakemake in a process group of its own; Ctrl-C stops it and its jobs, which then resume."""
     log.parent.mkdir(parents=True, exist_ok=True)
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PEROPASS_RANKS": str(options.ranks)}
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    if not options.profile:
+        environment["PEROPASS_RANKS"] = str(options.ranks)
     environment["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{environment.get('PATH', '')}"
     with open(log, "a", encoding="utf-8") as stream:
         process = subprocess.Popen(
@@ -106,8 +133,9 @@ def _watch(command: list[str], plan: Plan, log: Path, options: argparse.Namespac
         stop = _Stopper(process)
         with Display(plan, options.cores) as display:
             while process.poll() is None:
+                began = time.monotonic()
                 display.refresh()
-                time.sleep(REFRESH_S)
+                time.sleep(max(REFRESH_S, 10 * (time.monotonic() - began)))
             display.refresh()
     return EXIT_STOPPED if stop.asked else process.returncode
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import subprocess
 import time
 from collections.abc import Sequence
+from datetime import datetime
 from pathlib import Path
 
 from peropass.config import CandidateSettings, PoseSettings, SlabSettings
@@ -51,9 +53,30 @@ def candidate_settings(text: str) -> CandidateSettings:
 
 
 def deadline() -> float | None:
-    """Unix time at which to stop: PEROPASS_DEADLINE, or the end of the Slurm job less a margin."""
-    end = os.environ.get("PEROPASS_DEADLINE") or os.environ.get("SLURM_JOB_END_TIME")
-    return float(end) - DEADLINE_MARGIN_S if end else None
+    """Unix time at which to stop: PEROPASS_DEADLINE or the end of the Slurm job, less a margin; None if there is none.
+
+    The margin is a fifth of the time that is left, at most DEADLINE_MARGIN_S.
+    """
+    end = (
+        os.environ.get("PEROPASS_DEADLINE") or os.environ.get("SLURM_JOB_END_TIME") or _slurm_end()
+    )
+    if not end:
+        return None
+    left = float(end) - time.time()
+    return float(end) - min(DEADLINE_MARGIN_S, max(0.0, 0.2 * left))
+
+
+def _slurm_end() -> str:
+    """End of the Slurm job around this step, asked of the controller: Slurm 22.05 does not tell its jobs."""
+    job = os.environ.get("SLURM_JOB_ID", "")
+    if not job.isdigit() or not is_first_rank():
+        return ""
+    asked = ["squeue", "--noheader", "--jobs", job, "--format", "%e"]
+    try:
+        said = subprocess.run(asked, capture_output=True, text=True, timeout=30, check=False).stdout
+        return str(datetime.fromisoformat(said.split()[0]).timestamp())
+    except (OSError, subprocess.TimeoutExpired, ValueError, IndexError):
+        return ""  # unlimited, or no controller in reach: run without a deadline
 
 
 def is_first_rank() -> bool:

@@ -58,6 +58,11 @@ class Waves:
             return [self.plan.path(paths.REPORT)]
         return self.unsettled[: self.size]
 
+    @property
+    def to_come(self) -> bool:
+        """True where a run of these targets leaves more to do: further waves, or ranking and report."""
+        return self.active and bool(self.unsettled)
+
     def settle(self, succeeded: bool) -> None:
         """Write down what the run that ends now has settled.
 

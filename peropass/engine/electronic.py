@@ -186,10 +186,10 @@ class GpawEngine:
         self._set_tolerances()
         if self.on_iteration and world.rank == 0:
             self.on_iteration(self._iterations, context.energies.total_extrapolated * HARTREE_EV)
-        if self.deadline_s is not None:
-            over = time.time() > self.deadline_s if world.rank == 0 else None
-            if broadcast(over, comm=world):
-                raise DeadlineReached("walltime is nearly over; stopped after an SCF iteration")
+        # rank 0 decides for all: clocks differ, and only it may know of a deadline
+        over = world.rank == 0 and self.deadline_s is not None and time.time() > self.deadline_s
+        if broadcast(over if world.rank == 0 else None, comm=world):
+            raise DeadlineReached("walltime is nearly over; stopped after an SCF iteration")
 
     def _work_functions(self) -> tuple[float, float] | None:
         if not self.setting.slab:
@@ -226,21 +226,31 @@ class ToyEngine:
 
     toy = True
 
-    def __init__(self, on_iteration: Callable[[int, float | None], None] | None = None) -> None:
-        self.on_iteration = on_iteration
+    def __init__(
+        self,
+        on_iteration: Callable[[int, float | None], None] | None = None,
+        deadline_s: float | None = None,
+    ) -> None:
+        self.on_iteration, self.deadline_s = on_iteration, deadline_s
 
     def evaluate(self, atoms: Atoms, looseness: float = 1.0) -> ElectronicResult:
         """Every atom is drawn to the nearest point of a 0.2 Angstrom grid, offset by its atomic number."""
+        if self.deadline_s is not None and time.time() > self.deadline_s:
+            raise DeadlineReached("walltime is nearly over; stopped before an evaluation")
         time.sleep(float(os.environ.get("PEROPASS_TOY_SLEEP_S", "0")))
         if os.environ.get("PEROPASS_TOY_FAILS", "") in atoms.get_chemical_symbols():
             raise EngineError(f"toy engine was told to fail for {os.environ['PEROPASS_TOY_FAILS']}")
         offset = TOY_OFFSET_ANG * np.sin(atoms.numbers)[:, None]
         places = np.round((atoms.positions - offset) / 0.2) * 0.2 + offset
         forces = TOY_STIFFNESS_EV_PER_ANG2 * (places - atoms.positions)
-        energy = 0.5 * float((forces**2).sum()) / TOY_STIFFNESS_EV_PER_ANG2 - 0.01 * float(atoms.numbers.sum())
+        energy = 0.5 * float((forces**2).sum()) / TOY_STIFFNESS_EV_PER_ANG2 - 0.01 * float(
+            atoms.numbers.sum()
+        )
         if atoms.pbc.all() and len(atoms) <= 5:
             strain = atoms.get_volume() / len(atoms) - TOY_VOLUME_PER_ATOM_ANG3
             energy = TOY_COMPRESSION_EV_PER_ANG6 * strain**2 - 0.01 * float(atoms.numbers.sum())
         if self.on_iteration:
             self.on_iteration(1, energy)
-        return ElectronicResult(energy, energy, forces, 1, "toy", n_electrons=int(atoms.numbers.sum()))
+        return ElectronicResult(
+            energy, energy, forces, 1, "toy", n_electrons=int(atoms.numbers.sum())
+        )

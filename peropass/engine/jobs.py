@@ -84,7 +84,7 @@ def physics_hash(atoms: Atoms, job: Job) -> str:
 def make_engine(job: Job, folder: Path, on_iteration) -> Engine:
     """The engine that the protocol names."""
     if job.protocol.engine == "toy":
-        return ToyEngine(on_iteration)
+        return ToyEngine(on_iteration, job.deadline_s)
     return GpawEngine(job.protocol, job.setting, folder, job.deadline_s, on_iteration)
 
 
