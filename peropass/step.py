@@ -52,6 +52,23 @@ def candidate_settings(text: str) -> CandidateSettings:
     return validated(CandidateSettings, json.loads(text), "--candidate")
 
 
+def dft_job(options: argparse.Namespace, *, role: str, stage: str, setting, relax: bool):
+    """The `engine.jobs.Job` that a DFT command stands for."""
+    from peropass.engine.jobs import Job
+
+    return Job(
+        address=address(options),
+        protocol=protocol(options),
+        record=Path(options.out),
+        role=role,
+        stage=stage,
+        setting=setting,
+        relax=relax,
+        command=options.recompute,
+        deadline_s=deadline(),
+    )
+
+
 def deadline() -> float | None:
     """Unix time at which to stop: PEROPASS_DEADLINE or the end of the Slurm job, less a margin; None if there is none.
 

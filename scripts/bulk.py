@@ -1,10 +1,7 @@
 """Equation of state of a cubic host or reservoir phase."""
 
-from pathlib import Path
-
 from peropass import published, step
 from peropass.engine import equation_of_state
-from peropass.engine.jobs import Job
 from peropass.surfaces.hosts import STRUCTURES, bulk, load_host
 
 
@@ -16,16 +13,12 @@ def main(argv=None) -> None:
     protocol = step.protocol(options)
     phase = load_host(options.phase, STRUCTURES / options.folder)
     reference = published.lookup("lattice_constant", phase.name, protocol.energy.xc)
-    job = Job(
-        address=step.address(options),
-        protocol=protocol,
-        record=Path(options.out),
+    job = step.dft_job(
+        options,
         role="bulk",
         stage="bulk",
         setting=equation_of_state.bulk_setting(protocol),
         relax=False,
-        command=options.recompute,
-        deadline_s=step.deadline(),
     )
     record = equation_of_state.run(
         bulk(phase),

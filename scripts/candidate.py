@@ -10,7 +10,9 @@ from peropass.records import write_record
 def main(argv=None) -> None:
     arguments = step.parser(__doc__)
     arguments.add_argument("--candidate", required=True, help="JSON of the candidate's row")
-    arguments.add_argument("--meta", required=True, help="JSON: role, native rows, lability conditions")
+    arguments.add_argument(
+        "--meta", required=True, help="JSON: role, native rows, lability conditions"
+    )
     arguments.add_argument("--halide", required=True)
     options = arguments.parse_args(argv)
     record = gather.candidate_record(

@@ -24,10 +24,8 @@ def main(argv=None) -> None:
     if loaded.status == "ok":
         whole = read(options.loaded.parent / loaded.final.file)
         atoms = whole[whole.arrays["fragment"] == FRAGMENTS[options.part]]
-    job = jobs.Job(
-        address=step.address(options),
-        protocol=protocol,
-        record=Path(options.out),
+    job = step.dft_job(
+        options,
         role="fragment",
         stage="fragments",
         setting=Setting(
@@ -36,8 +34,6 @@ def main(argv=None) -> None:
             spin_polarised=atoms is not None and needs_spin(atoms),
         ),
         relax=False,
-        command=options.recompute,
-        deadline_s=step.deadline(),
     )
     if atoms is None:
         write_record(

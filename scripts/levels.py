@@ -7,7 +7,6 @@ from ase.io import read
 from peropass import step
 from peropass.engine import level_jobs
 from peropass.engine.electronic import Setting
-from peropass.engine.jobs import Job
 from peropass.engine.spin import needs_spin
 from peropass.records import CalculationRecord, read_record
 
@@ -19,10 +18,8 @@ def main(argv=None) -> None:
     protocol = step.protocol(options)
     relaxed = read_record(options.relaxed, CalculationRecord, allow_toy=protocol.engine == "toy")
     atoms = read(options.relaxed.parent / relaxed.final.file) if relaxed.status == "ok" else None
-    job = Job(
-        address=step.address(options),
-        protocol=protocol,
-        record=Path(options.out),
+    job = step.dft_job(
+        options,
         role="slab",
         stage="levels",
         setting=Setting(
@@ -32,8 +29,6 @@ def main(argv=None) -> None:
             final_levels=True,
         ),
         relax=False,
-        command=options.recompute,
-        deadline_s=step.deadline(),
     )
     if atoms is None:
         level_jobs.write_blocked(job, f"slab is {relaxed.status}: {relaxed.reason}")

@@ -1,9 +1,7 @@
 """Gas-phase reference of a candidate: every neutral variant, lowest conformer, relaxed in its own box."""
 
-from pathlib import Path
-
 from peropass import step
-from peropass.engine import jobs, molecules
+from peropass.engine import molecules
 from peropass.engine.electronic import Setting
 
 
@@ -14,17 +12,12 @@ def main(argv=None) -> None:
     arguments.add_argument("--conformers", type=int, default=2)
     arguments.add_argument("--seed", type=int, default=1)
     options = arguments.parse_args(argv)
-    protocol = step.protocol(options)
-    job = jobs.Job(
-        address=step.address(options),
-        protocol=protocol,
-        record=Path(options.out),
+    job = step.dft_job(
+        options,
         role="molecule",
         stage="molecule",
         setting=Setting(slab=False, kpts=(1, 1, 1)),
         relax=True,
-        command=options.recompute,
-        deadline_s=step.deadline(),
     )
     record = molecules.run_reference(
         step.candidate_settings(options.candidate),

@@ -18,14 +18,14 @@ def main(argv=None) -> None:
     arguments.add_argument(
         "--poses", type=Path, help="poses record; relaxes the pose that --pose names"
     )
-    arguments.add_argument("--pose", default="k0", help="k0 is the best pose of the cheap tier, k1 the next")
+    arguments.add_argument(
+        "--pose", default="k0", help="k0 is the best pose of the cheap tier, k1 the next"
+    )
     options = arguments.parse_args(argv)
     protocol = step.protocol(options)
     atoms, blocked = _structure(options, protocol.engine == "toy")
-    job = jobs.Job(
-        address=step.address(options),
-        protocol=protocol,
-        record=Path(options.out),
+    job = step.dft_job(
+        options,
         role="slab",
         stage="relax",
         setting=Setting(
@@ -34,8 +34,6 @@ def main(argv=None) -> None:
             spin_polarised=atoms is not None and needs_spin(atoms),
         ),
         relax=True,
-        command=options.recompute,
-        deadline_s=step.deadline(),
     )
     if atoms is None:
         write_record(jobs.blocked_record(job, *blocked), options.out)

@@ -16,7 +16,9 @@ def main(argv=None) -> None:
     options = arguments.parse_args(argv)
     report = write_report(options.out.parent, options.out)
     write_figures(collect(options.out.parent), options.out.parent / "figures")
-    step.say(f"report: {report.rows} rows, {report.refused} refused, {len(report.html) / 1e6:.1f} MB")
+    step.say(
+        f"report: {report.rows} rows, {report.refused} refused, {len(report.html) / 1e6:.1f} MB"
+    )
 
 
 if __name__ == "__main__":

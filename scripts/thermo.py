@@ -19,7 +19,12 @@ def main(argv=None) -> None:
     molecule = read_record(options.molecule, CalculationRecord, allow_toy=toy)
     atoms = read(options.molecule.parent / molecule.final.file) if molecule.final else None
     record = thermo_jobs.run(
-        atoms, gas(options.smiles).name, options.smiles, step.address(options), Path(options.out), toy
+        atoms,
+        gas(options.smiles).name,
+        options.smiles,
+        step.address(options),
+        Path(options.out),
+        toy,
     )
     step.say(f"thermo {record.species}: {record.status} {record.reason}")
 
