@@ -41,6 +41,7 @@ from peropass.validation import load_yaml, validated
 from peropass.waves import WAVE, Waves
 
 LIBRARY = Path("structures/ligands.yaml")
+PARALLEL_PYTHON = "gpaw python -m peropass.ranks"
 SERIAL_STAGES = ("bulk", "reservoir", "levels", "poses", "thermo")  # their steps know one rank only
 
 
@@ -459,7 +460,7 @@ class Plan:
 
         def command(wildcards) -> str:
             ranks = self._ranks(stage, dict(wildcards.items()))
-            return "python" if ranks == 1 else f"{self.site.launcher} -n {ranks} gpaw python"
+            return "python" if ranks == 1 else f"{self.site.launcher} -n {ranks} {PARALLEL_PYTHON}"
 
         return command
 
