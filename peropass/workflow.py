@@ -42,6 +42,7 @@ from peropass.waves import WAVE, Waves
 
 LIBRARY = Path("structures/ligands.yaml")
 PARALLEL_PYTHON = "gpaw python -m peropass.ranks"
+SNAKEMAKE_MB = 350  # the two processes that the executor plugin puts around a job; measured 250
 SERIAL_STAGES = ("bulk", "reservoir", "levels", "poses", "thermo")  # their steps know one rank only
 
 
@@ -411,6 +412,7 @@ class Plan:
 
         def ask(wildcards, attempt: int) -> int:
             request = self.cost(stage, dict(wildcards.items())).request_MB
+            request += SNAKEMAKE_MB if self.on_cluster else 0
             return int(request * (1 + 0.5 * (attempt - 1)))
 
         return ask

@@ -11,7 +11,7 @@ from ase import Atoms
 from peropass.config import CandidateSettings
 from peropass.engine import jobs
 from peropass.engine.spin import needs_spin
-from peropass.errors import PeropassError
+from peropass.errors import DeadlineReached, PeropassError
 from peropass.records import CalculationRecord, write_record
 
 
@@ -53,6 +53,8 @@ def run_reference(
             )
             conformer = gas_phase_conformers(model, n_conformers, seed)[0]
             found[variant] = _relaxed(conformer, variant, model.spin_polarised, job)
+    except DeadlineReached:
+        raise
     except PeropassError as error:
         record = jobs.blocked_record(job, "failed", str(error))
         write_record(record, job.record)
