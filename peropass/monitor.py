@@ -52,7 +52,7 @@ class State:
         return text + "".join(f"\n  {line}" for line in self.failures[:10])
 
 
-_settled: dict[str, str] = {}
+_settled: dict[str, tuple[int, str]] = {}  # file -> time of change, status
 
 
 def campaign_state(plan: Plan, cores: int = 1) -> State:
@@ -75,15 +75,16 @@ def campaign_state(plan: Plan, cores: int = 1) -> State:
 
 
 def _status(path: Path) -> str | None:
-    key = str(path)
-    if not path.exists():
-        _settled.pop(key, None)
+    try:
+        changed = path.stat().st_mtime_ns
+    except FileNotFoundError:
         return None
-    if key not in _settled:
+    known = _settled.get(str(path))
+    if known is None or known[0] != changed:
         with open(path, encoding="utf-8", errors="replace") as stream:
             found = STATUS.search(stream.read(4000))
-        _settled[key] = found[1] if found else "ok"
-    return _settled[key]
+        known = _settled[str(path)] = (changed, found[1] if found else "ok")
+    return known[1]
 
 
 def _running(plan: Plan) -> list[Running]:
