@@ -42,6 +42,7 @@ def _pristine(options, where, toy):
         height_ang=settings.height_ang,
         frozen_layers=settings.frozen_layers,
         tilt=True,
+        off_centre=True,
     )
 
 

@@ -18,7 +18,8 @@ from peropass.surfaces.hosts import PEROVSKITE_PHASES, Host, bulk
 BOTTOM_ANG = 4.5
 MIN_TO_BOUNDARY_ANG = 4.0
 TILT_DEG = 12.0  # start of the M-point rotation, near the 11-16 degrees that slabs end at; relaxation finds the real angle
-RATTLE_ANG = 0.05
+RATTLE_ANG = 0.02
+OFF_CENTRE_RATTLE_ANG = 0.05
 OUTER_A_SHIFT_ANG = 0.7
 RATTLE_SEED = 20240607
 
@@ -37,6 +38,7 @@ def build_slab(
     height_ang: float,
     frozen_layers: int = 1,
     tilt: bool = True,
+    off_centre: bool = False,
     alloy_seed: int = 0,
 ) -> Atoms:
     """Slab of `host` with the named termination on both faces.
@@ -61,6 +63,8 @@ def build_slab(
     tilt : bool
         Start off the high-symmetry saddle: an in-phase rotation of the octahedra about the normal
         (a0a0c+, cubic hosts) and a fixed rattle of the free atoms.
+    off_centre : bool
+        With `tilt`: also shift every second outer A ion sideways and rattle more, the start of relaxations.
     alloy_seed : int
         Seed of the special quasirandom structure, for hosts with mixed sublattices.
 
@@ -94,8 +98,9 @@ def build_slab(
     if tilt:
         if host.phase == "cubic":
             _rotate_octahedra(slab, a_ang, frozen)
-            _shift_outer_a_ions(slab, frozen)
-        _rattle(slab, frozen)
+            if off_centre:
+                _shift_outer_a_ions(slab, frozen)
+        _rattle(slab, frozen, OFF_CENTRE_RATTLE_ANG if off_centre else RATTLE_ANG)
     slab.set_constraint(FixAtoms(indices=frozen))
     return slab
 
@@ -282,9 +287,9 @@ def _shift_outer_a_ions(slab: Atoms, frozen: np.ndarray) -> None:
         slab.positions[members[1::2]] -= OUTER_A_SHIFT_ANG * direction
 
 
-def _rattle(slab: Atoms, frozen: np.ndarray) -> None:
-    """Move every free atom by about `RATTLE_ANG`, the same on every call."""
+def _rattle(slab: Atoms, frozen: np.ndarray, size_ang: float) -> None:
+    """Move every free atom by about `size_ang`, the same on every call."""
     shifts = np.random.default_rng(RATTLE_SEED).normal(size=(len(slab), 3))
-    shifts *= RATTLE_ANG / np.sqrt(3)
+    shifts *= size_ang / np.sqrt(3)
     shifts[frozen] = 0.0
     slab.positions += shifts

@@ -57,7 +57,9 @@ def test_tilted_start_is_in_phase(host):
 
 
 def test_every_second_outer_cs_starts_off_its_symmetric_place(host):
-    slab = build_slab(host, "001-CsX", a_ang=6.0, layers=3, height_ang=30, frozen_layers=1)
+    slab = build_slab(
+        host, "001-CsX", a_ang=6.0, layers=3, height_ang=30, frozen_layers=1, off_centre=True
+    )
     ideal = build_slab(host, "001-CsX", a_ang=6.0, layers=3, height_ang=30, tilt=False)
     moves = np.linalg.norm(slab.positions - ideal.positions, axis=1)
     top_cs = (slab.numbers == 55) & (slab.arrays["layer"] == 1)
