@@ -24,6 +24,9 @@ class Site(BaseModel):
         description="starts MPI programs; ` -n RANKS gpaw python ...` follows",
     )
     max_ranks: int = Field(default=1, ge=1, description="most ranks of one job: cores of a node")
+    max_memory_MB: int = Field(
+        default=10**7, ge=500, description="memory of a node: Slurm refuses more"
+    )
     max_runtime_min: int = Field(default=2880, ge=10, description="longest job of the partition")
 
     def ranks_for(self, n_atoms: int) -> int:

@@ -413,7 +413,7 @@ class Plan:
         def ask(wildcards, attempt: int) -> int:
             request = self.cost(stage, dict(wildcards.items())).request_MB
             request += SNAKEMAKE_MB if self.on_cluster else 0
-            return int(request * (1 + 0.5 * (attempt - 1)))
+            return min(int(request * (1 + 0.5 * (attempt - 1))), self.site.max_memory_MB)
 
         return ask
 
