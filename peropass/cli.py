@@ -15,6 +15,7 @@ COMMANDS = {
     "report": "rebuild the report of a campaign folder from its records",
     "compare": "which ranks moved between two runs, and why",
     "verify": "re-derive every derived number of a campaign folder and check its hashes",
+    "export": "a finished campaign as one RO-Crate: workflow, config, records and report",
     "factors": "tolerance and octahedral factors of compositions",
     "library": "`library check`: build every entry of the ligand library",
     "docs": "write the generated pages of the documentation",
@@ -58,6 +59,8 @@ def _dispatch(name: str, rest: list[str]) -> int:
         from peropass.compare import main as run
     elif name == "verify":
         from peropass.verify import main as run
+    elif name == "export":
+        from peropass.crate import main as run
     elif name == "factors":
         from peropass.factors import main as run
     elif name == "library":

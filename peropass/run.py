@@ -54,11 +54,15 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 0
     log = Path(paths.LOG.format(campaign=plan.campaign.campaign)) / "snakemake.log"
     with _exclusive(Path(plan.path(paths.CAMPAIGN)) / "run.lock") as lock:
-        more = plan.waves.to_come
+        left = plan.waves.to_come
         status = _watch(command, plan, log, options, lock)
-        while status == 0 and more:  # a large campaign is planned in waves, the ranking last
+        while status == 0 and left:  # a large campaign is planned in waves, the ranking last
             plan = Plan(options.config)
-            more = plan.waves.to_come
+            before, left = left, plan.waves.to_come
+            if left >= before:
+                raise InputError(
+                    str(report.parent), f"{left} candidates that a run leaves undone", "see the log"
+                )
             status = _watch(command, plan, log, options, lock)
     state = campaign_state(plan)
     sys.stdout.write(state.summary() + "\n")

@@ -53,15 +53,30 @@ class Waves:
         ]
 
     def targets(self) -> list[str]:
-        """What the default target asks for: the report, or the next wave of candidates before it."""
+        """What the default target asks for: the report, or the next wave of candidates before it.
+
+        Records that are missing below a candidate are asked for by name: Snakemake does not miss them.
+        """
         if not self.active or not self.unsettled:
             return [self.plan.path(paths.REPORT)]
-        return self.unsettled[: self.size]
+        wave = self.wave()
+        below = [
+            file
+            for record, place in self._chains()
+            if record in wave and os.path.exists(record)
+            for file in self.plan.chain_files(place)
+            if not os.path.exists(file)
+        ]
+        return list(dict.fromkeys([*wave, *below]))
+
+    def wave(self) -> dict[str, None]:
+        """Candidate records that are planned now, in order."""
+        return dict.fromkeys(self.unsettled[: self.size])
 
     @property
-    def to_come(self) -> bool:
-        """True where a run of these targets leaves more to do: further waves, or ranking and report."""
-        return self.active and bool(self.unsettled)
+    def to_come(self) -> int:
+        """Candidates that a large campaign has still to plan; ranking and report follow when there is none."""
+        return len(self.unsettled) if self.active else 0
 
     def settle(self, succeeded: bool) -> None:
         """Write down what the run that ends now has settled.
@@ -72,7 +87,7 @@ class Waves:
         if not self.active or not self.unsettled:
             return
         known, fixed = self._read(), self.plan.chain_digest_base()
-        wave = set(self.targets())
+        wave = self.wave()
         for record, place in self._chains():
             if record not in wave or not self._fresh(record, place):
                 continue

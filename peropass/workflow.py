@@ -88,8 +88,9 @@ class Plan:
         return pattern
 
     def log(self, name: str) -> str:
-        """Log file of a job; `name` may hold wildcards."""
-        return self.path(paths.LOG) + f"/{name}.log"
+        """Log file of a job; `name` may hold wildcards. A candidate's logs have a folder of their own."""
+        folder = "{candidate}/" if "{candidate}" in name else ""
+        return self.path(paths.LOG) + f"/{folder}{name}.log"
 
     def sockets(self) -> list[dict[str, str]]:
         keys = ("host", "termination", "site")
