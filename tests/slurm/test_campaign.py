@@ -51,14 +51,20 @@ TINY = {
     "kpts_per_primitive_cell": {"bulk": 2, "lateral": 2},
     "molecule_margin_ang": 4.0,
 }
+STARTED: list[subprocess.Popen] = []
 UNCOMPARED = ("provenance", "remedies", "history", "core_seconds")
 
 
 @pytest.fixture(scope="module")
 def sandbox():
+    """Slurm, from installing to stopping; whatever a failed test left running goes with it."""
     subprocess.run([SANDBOX, "install"], check=True)
     subprocess.run([SANDBOX, "start"], check=True)
     yield
+    for process in STARTED:
+        if process.poll() is None:
+            process.terminate()
+            process.wait()
     subprocess.run([SANDBOX, "stop"], check=True)
 
 
@@ -121,6 +127,7 @@ def submitted(tree, config, *arguments, **more):
         stderr=subprocess.STDOUT,
     )
     process.log = Path(log.name)
+    STARTED.append(process)
     return process
 
 
@@ -164,6 +171,7 @@ def states(name):
 
 def test_jobs_that_lose_memory_walltime_node_or_life_end_with_the_same_records(tree, local):
     """kx is killed for memory, ma-br also stops at its walltime, the slab is killed while its node drains."""
+    shutil.copytree(local.parents[1] / HOST / "bulk", tree / HOST / "bulk")
     targets = [f"{HOST}/molecules/{key}/relax.record.json" for key in ("kx", "ma-br")]
     molecule = "molecule:mem_mb=min(60*attempt**4,900) molecule:runtime=max(1,attempt-1)".split()
     process = submitted(
@@ -176,12 +184,14 @@ def test_jobs_that_lose_memory_walltime_node_or_life_end_with_the_same_records(t
         SLAB,
         PEROPASS_TOY_SLEEP_S="4",
     )
-    job, node = until(lambda: running("rule_relax_clean"), 200)
+    job, node = until(lambda: running("rule_relax_clean"), 300)
     journal = SLAB.replace("relax.record.json", "work-relax-*/journal.jsonl")
-    until(lambda: any(len(file.read_text().splitlines()) > 2 for file in tree.glob(journal)), 60)
+    until(lambda: any(len(file.read_text().splitlines()) > 2 for file in tree.glob(journal)), 120)
     slurm("scontrol", "update", f"nodename={node}", "state=drain", "reason=test")
     slurm("scancel", "--signal=KILL", "--full", job)
-    second = until(lambda: (found := running("rule_relax_clean")) and found[0] != job and found, 90)
+    second = until(
+        lambda: (found := running("rule_relax_clean")) and found[0] != job and found, 200
+    )
     assert second[1] != node, "the second attempt must not land on the drained node"
     status, said = finished(process, 400)
     slurm("scontrol", "update", f"nodename={node}", "state=resume")

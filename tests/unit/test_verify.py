@@ -1,10 +1,9 @@
 """A clean campaign is clean wherever it lies; whatever is tampered with is named."""
 
 import json
-import os
 
 import pytest
-from campaign_folder import copied, run_campaign, workplace
+from campaign_folder import copied
 
 from peropass import record_checks, verify
 from peropass.cli import main
@@ -14,15 +13,9 @@ SITE = "toy/CsPbBr3-cubic/001-CsX"
 LOADED = f"{SITE}/V-CsX/kx/k0/relax.record.json"
 
 
-@pytest.fixture(scope="module")
-def original(tmp_path_factory):
-    place = workplace(tmp_path_factory.mktemp("verify"))
-    before = os.getcwd()
-    os.chdir(place)
-    try:
-        yield place / run_campaign(place / "small.yaml")
-    finally:
-        os.chdir(before)
+@pytest.fixture
+def original(in_toy_place):
+    return in_toy_place / "results" / "small"
 
 
 @pytest.fixture

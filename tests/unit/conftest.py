@@ -1,0 +1,26 @@
+"""A finished toy campaign, made once for all tests that look at one."""
+
+import os
+
+import pytest
+from campaign_folder import run_campaign, workplace
+
+
+@pytest.fixture(scope="session")
+def toy_place(tmp_path_factory):
+    """A workplace with `small.yaml`, run to its ranking; everything that was there before is listed in `before`."""
+    place = workplace(tmp_path_factory.mktemp("toy"))
+    here = os.getcwd()
+    os.chdir(place)
+    try:
+        run_campaign(place / "small.yaml")
+    finally:
+        os.chdir(here)
+    return place
+
+
+@pytest.fixture
+def in_toy_place(toy_place, monkeypatch):
+    """The same, as working folder."""
+    monkeypatch.chdir(toy_place)
+    return toy_place

@@ -1,0 +1,66 @@
+"""The RO-Crate: every file named with its hash, the same bytes each time, no drafts."""
+
+import hashlib
+import json
+import zipfile
+
+import pytest
+
+from peropass import crate
+from peropass.cli import main
+from peropass.verify import open_folder
+
+
+@pytest.fixture(scope="module")
+def made(toy_place, tmp_path_factory):
+    folder = open_folder(toy_place / "results" / "small")
+    out = tmp_path_factory.mktemp("crate") / "small.crate.zip"
+    crate.export(folder, toy_place, out)
+    return out
+
+
+@pytest.fixture(scope="module")
+def graph(made):
+    with zipfile.ZipFile(made) as archive:
+        data = json.loads(archive.read("ro-crate-metadata.json"))
+    assert data["@context"] == "https://w3id.org/ro/crate/1.1/context"
+    return {entry["@id"]: entry for entry in data["@graph"]}
+
+
+def test_every_file_is_described_with_its_hash(made, graph):
+    with zipfile.ZipFile(made) as archive:
+        names = set(archive.namelist()) - {"ro-crate-metadata.json"}
+        assert names == {part["@id"] for part in graph["./"]["hasPart"]}
+        for name in names:
+            raw = archive.read(name)
+            assert graph[name]["sha256"] == hashlib.sha256(raw).hexdigest()
+            assert graph[name]["contentSize"] == str(len(raw))
+
+
+def test_workflow_configuration_records_and_ranking_are_in_it(graph):
+    parts = {part["@id"] for part in graph["./"]["hasPart"]}
+    assert "config/protocols.yaml" in parts
+    assert "structures/ligands.yaml" in parts
+    assert "results/small/ranking.json" in parts
+    assert "results/small/toy/CsPbBr3-cubic/001-CsX/V-CsX/kx/k0/relax.record.json" in parts
+    assert not any("work-" in part or "/logs/" in part or "check.json" in part for part in parts)
+
+
+def test_the_run_names_what_it_took_and_what_it_made(graph):
+    run = graph["#run"]
+    assert run["@type"] == "CreateAction"
+    assert {"@id": "results/small/ranking.json"} in run["result"]
+    assert graph["ro-crate-metadata.json"]["about"] == {"@id": "./"}
+    assert all(key in graph for key in ("#snakemake", "./"))
+    assert any(entry.get("@type") == "SoftwareApplication" for entry in graph.values())
+
+
+def test_the_same_folder_gives_the_same_bytes(made, toy_place, tmp_path):
+    again = tmp_path / "again.zip"
+    crate.export(open_folder(toy_place / "results" / "small"), toy_place, again)
+    assert again.read_bytes() == made.read_bytes()
+
+
+def test_an_unfinished_campaign_is_not_exported(in_toy_place, capsys):
+    assert main(["export", "results/small"]) == 2
+    assert "no report.html" in capsys.readouterr().err

@@ -1,0 +1,111 @@
+"""Plans: sums, intervals and wall times against limits that hold for every campaign."""
+
+import pytest
+from campaign_folder import CAMPAIGN
+
+from peropass import plan as planning
+from peropass.cli import main
+from peropass.plan import PlannedJob, Tally, planned_jobs, summarise, wall_time_s
+from peropass.resources import Estimate
+from peropass.workflow import Plan
+
+
+def job(name, seconds, *needs):
+    return PlannedJob("relax_loaded", name, Estimate(seconds, 0.3, 400, 1), needs)
+
+
+CHAIN = [job("a", 10), job("b", 20, "a"), job("c", 5, "a"), job("d", 1, "b", "c")]
+
+
+def test_one_core_takes_the_sum_and_many_the_longest_chain():
+    assert wall_time_s(CHAIN, 1) == pytest.approx(36)
+    assert wall_time_s(CHAIN, 100) == pytest.approx(31)
+    assert wall_time_s([], 4) == 0
+
+
+def test_more_cores_never_take_longer():
+    jobs = [job(str(n), 1 + n % 7, *([str(n - 9)] if n > 9 else [])) for n in range(60)]
+    times = [wall_time_s(jobs, cores) for cores in (1, 2, 4, 8, 64)]
+    assert times == sorted(times, reverse=True)
+    assert times[0] == pytest.approx(sum(j.cost.core_s for j in jobs))
+
+
+def test_needs_outside_the_list_are_done_already():
+    assert wall_time_s([job("b", 20, "a")], 1) == pytest.approx(20)
+
+
+def test_the_interval_holds_the_sum_and_narrows_relatively_with_the_number_of_jobs():
+    few, many = Tally(), Tally()
+    for tally, number in ((few, 1), (many, 400)):
+        for _ in range(number):
+            tally.add(Estimate(3600, 0.8, 100, 1))
+    for tally in (few, many):
+        low, high = tally.interval_h()
+        assert low < tally.core_s / 3600 < high
+    assert many.interval_h()[1] / 400 < few.interval_h()[1]
+    assert Tally().interval_h() == (0, 0)
+
+
+def test_planned_jobs_are_the_records_of_the_workflow(in_toy_place):
+    plan = Plan("small.yaml")
+    jobs = planned_jobs(plan)
+    outputs = [j.output for j in jobs]
+    assert len(set(outputs)) == len(outputs)
+    builds = {output for output in outputs if output.endswith("build.extxyz")}
+    assert set(outputs) - builds == {file for file, _ in plan.all_records()}
+    known = set(outputs)
+    assert all(need in known for j in jobs for need in j.needs)
+
+
+def test_a_finished_campaign_has_nothing_left_but_its_report(in_toy_place):
+    summary = summarise(Plan("small.yaml"), [1])
+    assert summary.total.number - summary.done.number == 1  # the fixture writes no report
+    assert summary.total.number == sum(tally.number for tally in summary.rules.values())
+
+
+def test_the_quickstart_is_planned_in_words(capsys):
+    assert main(["plan", "config/quickstart.yaml", "--cores", "2"]) == 0
+    said = capsys.readouterr().out
+    for word in (
+        "core-hours",
+        "90 % interval",
+        "memory / MB",
+        "disk / MB",
+        "wall time",
+        "dearest",
+        "cost model",
+    ):
+        assert word in said
+    assert said.count("relax_loaded") > 1
+
+
+def test_production_settings_cost_more_than_the_smallest(capsys, tmp_path):
+    import yaml
+
+    hours = []
+    for protocol in ("smoke", "production"):
+        data = {**CAMPAIGN, "campaign": f"plan-{protocol}", "protocol": protocol}
+        file = tmp_path / f"{protocol}.yaml"
+        file.write_text(yaml.safe_dump(data))
+        jobs = planned_jobs(_unstored(file))
+        hours.append(sum(j.cost.core_s for j in jobs))
+    assert hours[1] > 3 * hours[0]
+
+
+def _unstored(file):
+    """A plan whose checked rows are not kept: nothing is written into the working folder."""
+    from unittest import mock
+
+    with mock.patch("peropass.check.write_text"):
+        return Plan(str(file))
+
+
+def test_spent_hours_are_held_against_estimates(in_toy_place):
+    said = planning.comparison(Plan("small.yaml"))
+    assert "total" in said
+    assert "relax_loaded" in said
+
+
+def test_no_cores_are_refused(capsys):
+    assert main(["plan", "config/quickstart.yaml", "--cores", "0"]) == 2
+    assert "1 or more" in capsys.readouterr().err
