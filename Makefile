@@ -44,7 +44,7 @@ test-slurm:  ## a real one-machine Slurm
 	@pytest -m slurm tests/slurm
 
 bench: setup  ## cost to a converged number against a plain script, builders, report
-	@python -m tests.bench
+	@pytest -s tests/bench
 
 report: setup  ## rebuild the reports of the committed reference campaigns
 	@for folder in results/reference/*/; do peropass report $$folder; done
