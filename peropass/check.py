@@ -29,8 +29,8 @@ CHANNELS = ("desorption-proton-transfer", "desorption-alkyl-transfer")
 TRIAL_POSES = 2
 OUTCOME_VERSION = 2  # of what is stored per row
 TRIAL_ROWS = 50
-# ASSUME beyond this many new rows planning checks chemistry only: 10,000 rows in 3-D take an hour. A model that does
-# not fit its socket then becomes a row with its reason in the poses step; `peropass check` places all of them.
+# ASSUME where more rows than this are new, planning checks their chemistry only: 10,000 rows in 3-D take hours. A model
+# that does not fit its socket then becomes a row with its reason in the poses step; `peropass check` places all of them.
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ def deep_check(
 ) -> CheckedCampaign:
     """Check every row that is not known to be good; InputError names the first that cannot be used.
 
-    At most `most_placed` new rows are built and placed in 3-D (all where None).
+    Where more than `most_placed` rows are new (never where None), none of them is built and placed in 3-D.
     """
     stamp = Path("results") / campaign.campaign / "check.json"
     known = _stored(stamp)
@@ -104,7 +104,6 @@ class _Rows:
         self, campaign: Campaign, config_file: str | Path, known: dict, most_placed: int | None
     ) -> None:
         self.campaign, self.config_file, self.known = campaign, config_file, known
-        self.left = most_placed
         self.used: dict[str, dict] = {}
         self._base = {host: _socket_key(campaign, host) for host in campaign.hosts}
         self._entries = {key: digest(body) for key, body in _bodies().items()}
@@ -112,6 +111,13 @@ class _Rows:
         self._references: dict[tuple, dict[str, str]] = {}
         self._halide: dict[str, str] = {}
         self._library = None
+        self.complete = most_placed is None
+        new = {self._key(h, c) for h in campaign.hosts for c in campaign.candidates} - set(known)
+        self.placing = self.complete or len(new) <= most_placed
+
+    def _key(self, host: str, candidate: CandidateSettings) -> str:
+        row = canonical_candidate(self.campaign, candidate.key)
+        return digest([self._base[host], self._entries[candidate.ligand], row], 20)
 
     def store(self, stamp: Path) -> None:
         """Keep the outcomes for the next time."""
@@ -120,16 +126,9 @@ class _Rows:
 
     def outcome(self, host: str, row: int, candidate: CandidateSettings) -> dict:
         """What is known of one row on one host after it passed."""
-        key = digest(
-            [
-                self._base[host],
-                self._entries[candidate.ligand],
-                canonical_candidate(self.campaign, candidate.key),
-            ],
-            20,
-        )
+        key = self._key(host, candidate)
         found = self.used.get(key) or self.known.get(key)
-        if found is None or (not found["placed"] and self.left is None):
+        if found is None or (not found["placed"] and self.complete):
             found = self._checked(host, row, candidate)
         self.used[key] = found
         return found
@@ -164,10 +163,9 @@ class _Rows:
             raise InputError(
                 where, f"net charge {sum(plan.charges):+d}", "a neutral set: name a charge partner"
             )
-        smiles, placed = ".".join(plan.parts), self.left != 0
-        if placed:
+        smiles = ".".join(plan.parts)
+        if self.placing:
             _place(candidate, entry, self._halide[host], self._sockets[host], where)
-            self.left = None if self.left is None else self.left - 1
         same = (host, entry.id, candidate.variant, smiles)
         if same not in self._references:
             self._references[same] = _references(entry, candidate, host, smiles)
@@ -177,7 +175,7 @@ class _Rows:
             "references": self._references[same],
             "variants": variants,
             "composition": dict(sorted(composition(smiles).items())),
-            "placed": placed,
+            "placed": self.placing,
         }
 
     def _prepare(self) -> None:
