@@ -37,6 +37,7 @@ PSEUDOCUBIC_ANG = {"F": 5.2, "Cl": 5.6, "Br": 5.9, "I": 6.3}  # only sizes an es
 LEVELS_BUFFER = 8  # bands above the listed ones, as in the engine
 RUNTIME_SAFETY = 4.0  # times the expected time: a request, not an estimate
 LEAST_RUNTIME_MIN = 10
+CHEAP_MEMORY_MB = {"poses": 1000.0, "others": 400.0}  # xTB of a repeated slab; Python with its libraries
 DFT_KINDS = ("eos", "molecule", "clean", "loaded", "fragment", "levels")
 FORMULA = re.compile(r"([A-Z][a-z]?)(\d*)")
 
@@ -125,7 +126,8 @@ def estimate(kind: str, size: Size) -> Estimate:
 def cheap(kind: str, count: float = 1) -> Estimate:
     """Cost of a job without DFT: `count` poses, atoms or jobs at the measured seconds of one."""
     model = cost_model()
-    return Estimate(model.seconds_each[kind] * count, 0.3, 400.0, model.disk_MB[kind])
+    memory = CHEAP_MEMORY_MB.get(kind, CHEAP_MEMORY_MB["others"])
+    return Estimate(model.seconds_each[kind] * count, 0.3, memory, model.disk_MB[kind])
 
 
 # --- sizes --------------------------------------------------------------------------------------------------

@@ -267,8 +267,8 @@ rule thermo_molecule:
     conda:
         "../envs/peropass.yaml"
     resources:
-        mem_mb=1000,
-        runtime=60,
+        mem_mb=plan.memory("thermo"),
+        runtime=plan.runtime("thermo"),
     params:
         address=plan.address,
         protocol=plan.energy_params,
@@ -293,8 +293,8 @@ rule thermo_reference:
     conda:
         "../envs/peropass.yaml"
     resources:
-        mem_mb=1000,
-        runtime=60,
+        mem_mb=plan.memory("thermo"),
+        runtime=plan.runtime("thermo"),
     params:
         address=plan.reference_address,
         protocol=plan.energy_params,

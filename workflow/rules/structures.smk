@@ -37,8 +37,8 @@ rule poses:
         "../envs/peropass.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=120,
+        mem_mb=plan.memory("poses"),
+        runtime=plan.runtime("poses"),
     params:
         address=plan.address,
         protocol=plan.energy_params,
