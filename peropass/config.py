@@ -75,7 +75,7 @@ class CandidateSettings(_Closed):
     halide: Literal["F", "Cl", "Br", "I"] | None = Field(
         default=None, description="halide partner; default: the library's"
     )
-    partner: str | None = Field(
+    partner: Name | None = Field(
         default=None, description="name of the charge partner in the library; default: the entry's"
     )
     role: Literal["candidate", "native", "self-test"] = Field(default="candidate")
