@@ -11,6 +11,7 @@ from peropass.errors import PeropassError
 COMMANDS = {
     "check": "check a campaign file without running anything",
     "run": "run a campaign with a live display; resumes, and does nothing when all is done",
+    "reuse": "let a campaign find the finished calculations of another one",
     "plan": "jobs, core-hours, memory and disk of a campaign before it runs",
     "report": "rebuild the report of a campaign folder from its records",
     "compare": "which ranks moved between two runs, and why",
@@ -41,7 +42,9 @@ def _usage(arguments: Sequence[str]) -> int:
     lines = ["usage: peropass COMMAND ...", ""]
     lines += [f"  {name:<{width}}  {what}" for name, what in COMMANDS.items()]
     if arguments and not asked:
-        lines.insert(0, f"peropass: unknown command {arguments[0]!r}; allowed: {', '.join(COMMANDS)}")
+        lines.insert(
+            0, f"peropass: unknown command {arguments[0]!r}; allowed: {', '.join(COMMANDS)}"
+        )
     (sys.stdout if asked else sys.stderr).write("\n".join(lines) + "\n")
     return 0 if asked else 2
 
@@ -51,6 +54,8 @@ def _dispatch(name: str, rest: list[str]) -> int:
         return _check(rest)
     if name == "run":
         from peropass.run import main as run
+    elif name == "reuse":
+        from peropass.reuse import main as run
     elif name == "plan":
         from peropass.plan import main as run
     elif name == "report":
