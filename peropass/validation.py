@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import reprlib
 from pathlib import Path
 from typing import TypeVar
 
@@ -11,6 +12,10 @@ from pydantic import BaseModel, ValidationError
 from peropass.errors import InputError
 
 M = TypeVar("M", bound=BaseModel)
+MOST_NESTED = 50  # levels; the C parser dies of some ten thousand
+MOST_UNFOLDED = (
+    1_000_000  # nodes that aliases repeat; ten lines of tenfold aliases stand for a billion
+)
 
 
 class _UniqueKeyLoader(
@@ -37,6 +42,35 @@ def _construct_mapping(loader: _UniqueKeyLoader, node: yaml.MappingNode) -> dict
 _UniqueKeyLoader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _construct_mapping)
 
 
+def _check_shape(text: str) -> None:
+    """Refuse, before anything is built, nesting and aliases that would eat the stack or the memory."""
+    finished: dict[str, int] = {}  # nodes below an anchor, aliases unfolded
+    open_nodes: list[tuple[str | None, int]] = []
+    nodes = repeated = 0
+    for event in yaml.parse(text, Loader=_UniqueKeyLoader):
+        where = f"line {event.start_mark.line + 1}"
+        if isinstance(event, yaml.AliasEvent):
+            if event.anchor not in finished:
+                raise yaml.YAMLError(f"{where}: alias {event.anchor} of nothing before it")
+            repeated += finished[event.anchor]
+            nodes += finished[event.anchor]
+            if repeated > MOST_UNFOLDED:
+                raise yaml.YAMLError(f"{where}: aliases unfold to more than {MOST_UNFOLDED} nodes")
+        elif isinstance(event, yaml.ScalarEvent):
+            nodes += 1
+            if event.anchor:
+                finished[event.anchor] = 1
+        elif isinstance(event, yaml.CollectionStartEvent):
+            open_nodes.append((event.anchor, nodes))
+            nodes += 1
+            if len(open_nodes) > MOST_NESTED:
+                raise yaml.YAMLError(f"{where}: nested more than {MOST_NESTED} levels deep")
+        elif isinstance(event, yaml.CollectionEndEvent):
+            anchor, before = open_nodes.pop()
+            if anchor:
+                finished[anchor] = nodes - before
+
+
 def load_yaml(path: str | Path) -> dict:
     """Parse one YAML mapping without executing anything.
 
@@ -52,8 +86,9 @@ def load_yaml(path: str | Path) -> dict:
     except UnicodeDecodeError:
         raise InputError(str(path), "bytes that are not UTF-8", "UTF-8 text") from None
     try:
+        _check_shape(text)
         data = yaml.load(text, Loader=_UniqueKeyLoader)  # a SafeLoader
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError) as error:  # ValueError: the 99th of May, endless digits
         raise InputError(
             str(path), " ".join(str(error).split()), "valid YAML, each key once"
         ) from None
@@ -69,7 +104,7 @@ def validated(model: type[M], data: object, where: str) -> M:
     except ValidationError as error:
         first = error.errors()[0]
         key = ".".join(str(part) for part in first["loc"])
-        found = repr(first.get("input"))
+        found = reprlib.repr(first.get("input"))
         if first["type"] == "extra_forbidden":
             allowed = "one of the keys " + ", ".join(_sibling_keys(model, first["loc"]))
             raise InputError(f"{where}: {key}", "an unknown key", allowed) from None
