@@ -342,6 +342,18 @@ class TrapReport(Part):
     checks: list[Check] = Field(default_factory=list)
 
 
+class PotentialPoint(Part):
+    """What one end of the chemical potentials makes of a slab; None where a term is missing."""
+
+    phase: str = Field(description="phase in equilibrium, e.g. `Cs4PbBr6`")
+    dmu_eV: float = Field(description="mu(AX) - E(AX, bulk)")
+    inside: bool | None = Field(
+        default=None, description="no other phase is more stable here; None where one is not known"
+    )
+    formation_eV: float | None = Field(default=None, description="of the defect, per cell")
+    surface_J_per_m2: float | None = Field(default=None, description="of a pristine slab")
+
+
 class Formability(Part):
     t: float | None
     mu: float | None
@@ -493,6 +505,78 @@ class RankingRecord(Record):
     notes: list[str] = Field(default_factory=list)
 
 
+class SiteRecord(Record):
+    """A slab against the pristine one: levels inside the gap, and what the defect costs to make.
+
+    States are those with spin-orbit coupling where `levels` says so. n_traps_low and n_traps_high bound
+    traps and ligand levels within the error of the alignment.
+    """
+
+    kind: Literal["site"] = "site"
+    settings_hash: str = ""
+    settings: dict = Field(default_factory=dict)
+    composition: dict[str, int] = Field(default_factory=dict)
+    levels: Literal["soc", "hse_soc"] = "soc"
+    thresholds: dict[str, float] = Field(default_factory=dict)
+    margin_eV: float | None = None
+    alignment_eV: float | None = None
+    alignment_spread_eV: float | None = None
+    alignment_error_eV: float | None = None
+    vacuum_alignment_eV: float | None = None
+    semicore_alignment_eV: float | None = None
+    gap_pristine_eV: float | None = None
+    gap_eV: float | None = None
+    gap_scalar_pristine_eV: float | None = None
+    gap_scalar_eV: float | None = None
+    ionisation_energy_eV: float | None = None
+    ionisation_energy_pristine_eV: float | None = None
+    states: list[GapState] = Field(default_factory=list)
+    states_scalar: list[GapState] = Field(default_factory=list)
+    n_traps: int | None = None
+    n_ligand_levels: int | None = None
+    n_traps_low: int | None = None
+    n_traps_high: int | None = None
+    n_traps_scalar: int | None = None
+    removed: dict[str, int] = Field(
+        default_factory=dict, description="element -> atoms fewer than in the pristine slab"
+    )
+    points: list[PotentialPoint] = Field(default_factory=list)
+    thermo_note: str = ""
+    magnetic_moment_muB: float | None = None
+    fmax_eV_per_ang: float | None = None
+    checks: list[Check] = Field(default_factory=list)
+    flags: list[str] = Field(default_factory=list)
+
+
+class ControlRow(Part):
+    """One control: what was expected, what was found."""
+
+    name: str
+    host: str
+    termination: str
+    site: str
+    candidate: str = ""
+    expected: str
+    because: str = ""
+    source: str = ""
+    decided_by: str = ""
+    outcome: Literal["as expected", "differs", "undecided", "surveyed", "no result", "not run yet"]
+    found: str = Field(description="in words, with the numbers")
+    deepest_eV: float | None = None
+    deepest_fraction: float | None = None
+    record: str = ""
+
+
+class ControlsRecord(Record):
+    """The table of controls of a campaign."""
+
+    kind: Literal["controls"] = "controls"
+    settings: dict = Field(default_factory=dict)
+    settings_hash: str = ""
+    slab: dict = Field(default_factory=dict)
+    rows: list[ControlRow]
+
+
 class ThermoRecord(Record):
     """Gas-phase molecule or ion pair: what its free energy needs, from a Hessian and implicit solvation."""
 
@@ -525,6 +609,8 @@ KINDS: dict[str, type[Record]] = {
     "levels": LevelsRecord,
     "candidate": CandidateRecord,
     "thermo": ThermoRecord,
+    "site": SiteRecord,
+    "controls": ControlsRecord,
     "ranking": RankingRecord,
 }
 
