@@ -22,16 +22,36 @@ def force_check(fmax: float, limit: float) -> Check:
     )
 
 
-def energy_check(steps: list[JournalStep]) -> Check:
-    """The end of a relaxation must not lie above a step on the way by more than noise."""
-    energies = [step.energy_eV for step in steps]
-    rise = energies[-1] - min(energies)
+def energy_checks(steps: list[JournalStep], tolerance_ev: float) -> list[Check]:
+    """The end of a relaxation must not lie above a step on the way by more than noise.
+
+    Energies are compared at equal SCF tolerance: those steps that were converged as tightly as the last one. Looser
+    steps have a check of their own, whose limit is wider by what their tolerance leaves open.
+
+    Parameters
+    ----------
+    steps : list of JournalStep
+        All steps; the last one is the result.
+    tolerance_ev : float
+        SCF energy tolerance of the whole cell at looseness 1, eV.
+    """
+    last = steps[-1]
+    tight = [step.energy_eV for step in steps if step.looseness <= last.looseness]
+    found = [
+        _rise_check("energy above lowest step", last.energy_eV - min(tight), ENERGY_RISE_LIMIT_EV)
+    ]
+    loose = [step for step in steps if step.looseness > last.looseness]
+    if loose:
+        lowest = min(loose, key=lambda step: step.energy_eV)
+        limit = ENERGY_RISE_LIMIT_EV + round(lowest.looseness * tolerance_ev, 4)
+        rise = max(0.0, last.energy_eV - lowest.energy_eV)
+        found.append(_rise_check("energy above lowest loosely converged step", rise, limit))
+    return found
+
+
+def _rise_check(name: str, rise: float, limit: float) -> Check:
     return Check(
-        name="energy above lowest step",
-        value=round(rise, 6),
-        unit="eV",
-        limit=f"<= {ENERGY_RISE_LIMIT_EV:g}",
-        passed=rise <= ENERGY_RISE_LIMIT_EV,
+        name=name, value=round(rise, 6), unit="eV", limit=f"<= {limit:g}", passed=rise <= limit
     )
 
 

@@ -18,7 +18,14 @@ from ase.eos import EquationOfState
 from peropass.engine import dispersion, gpaw_calculator
 from peropass.engine.electronic import GpawEngine, Setting, ToyEngine
 from peropass.engine.jobs import Job, provenance_of, structure_ref, write_structure
-from peropass.engine.work import RESULT, Progress, Stopwatch, finished_result, work_folder
+from peropass.engine.work import (
+    RESULT,
+    Progress,
+    Stopwatch,
+    exclusive,
+    finished_result,
+    work_folder,
+)
 from peropass.errors import EngineError
 from peropass.ids import digest
 from peropass.records import (
@@ -68,19 +75,31 @@ def run(cell: Atoms, job: Job, published_a_ang: float | None, published_source: 
 
     `published_a_ang` is the functional's value without dispersion that the result is checked against.
     """
-    protocol = job.protocol
-    toy = protocol.engine == "toy"
     identity = digest(
         {
             "species": cell.get_chemical_symbols(),
             "scaled": np.round(cell.get_scaled_positions(), 8).tolist(),
-            "settings": protocol.settings_hash,
+            "settings": job.protocol.settings_hash,
             "kpts": job.setting.kpts,
             "revision": REVISIONS["bulk"],
         },
         length=16,
     )
     folder = work_folder(job.record, identity)
+    with exclusive(folder):
+        return _run_alone(cell, job, folder, identity, published_a_ang, published_source)
+
+
+def _run_alone(
+    cell: Atoms,
+    job: Job,
+    folder: Path,
+    identity: str,
+    published_a_ang: float | None,
+    published_source: str,
+) -> EosRecord:
+    protocol = job.protocol
+    toy = protocol.engine == "toy"
     finished = finished_result(folder, EosRecord)
     if finished is not None and (folder / EQUILIBRIUM).exists():
         _publish(finished, folder, job.record)

@@ -205,7 +205,9 @@ def _compute(
     engine = make_engine(job, folder, on_iteration)
     journal = Journal(folder / "journal.jsonl", identity, writable=rank == 0)
     if journal.steps:
-        say(f"{job.stage}: continues after ionic step {len(journal.steps)} of {journal.path.parent.name}")
+        say(
+            f"{job.stage}: continues after ionic step {len(journal.steps)} of {journal.path.parent.name}"
+        )
     common = _common_fields(atoms, job, identity, watch, initial_file)
     try:
         result = relax(
@@ -310,7 +312,8 @@ def _finished_record(
         found_checks.append(
             checks.force_check(result.fmax_eV_per_ang, job.protocol.relax.fmax_eV_per_ang)
         )
-        found_checks.append(checks.energy_check(result.steps))
+        tolerance = job.protocol.energy.energy_tolerance_eV_per_electron * (last.n_electrons or 0)
+        found_checks += checks.energy_checks(result.steps, tolerance)
     if isinstance(engine, GpawEngine):
         found_checks += _engine_checks(result.atoms, job, engine, last)
     energy = energy_of(result.atoms, job, result.steps[-1], last)

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 from ase import Atoms
 
 from peropass.engine import gpaw_calculator, jobs
 from peropass.engine.electronic import GpawEngine
-from peropass.engine.work import RESULT, Progress, Stopwatch, finished_result, work_folder
+from peropass.engine.work import (
+    RESULT,
+    Progress,
+    Stopwatch,
+    exclusive,
+    finished_result,
+    work_folder,
+)
 from peropass.errors import EngineError
 from peropass.ids import digest
 from peropass.records import LevelSet, LevelsRecord, StructureRef, write_record
@@ -20,6 +29,11 @@ def run(atoms: Atoms, job: jobs.Job) -> LevelsRecord:
         length=16,
     )
     folder = work_folder(job.record, identity)
+    with exclusive(folder):
+        return _run_alone(atoms, job, folder, identity)
+
+
+def _run_alone(atoms: Atoms, job: jobs.Job, folder: Path, identity: str) -> LevelsRecord:
     finished = finished_result(folder, LevelsRecord)
     if finished is not None:
         write_record(finished, job.record)

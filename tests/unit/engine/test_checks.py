@@ -8,9 +8,9 @@ from peropass.engine.electronic import ElectronicResult
 from peropass.engine.journal import JournalStep
 
 
-def step(energy):
+def step(energy, looseness=1.0):
     zero = np.zeros((1, 3))
-    return JournalStep(0, zero, zero, energy, energy, 0.0, 1, 0.0, "defaults")
+    return JournalStep(0, zero, zero, energy, energy, 0.0, 1, 0.0, "defaults", looseness)
 
 
 @pytest.mark.parametrize(("fmax", "passed"), [(0.0, True), (0.05, True), (0.0501, False)])
@@ -26,7 +26,19 @@ def test_forces(fmax, passed):
     [([0, -1, -2], True), ([0, -2, -1.999], True), ([0, -2, -1.9], False), ([1], True)],
 )
 def test_the_end_must_be_the_bottom_up_to_noise(energies, passed):
-    assert checks.energy_check([step(e) for e in energies]).passed is passed
+    (check,) = checks.energy_checks([step(e) for e in energies], 0.0)
+    assert check.passed is passed
+
+
+@pytest.mark.parametrize(("loose", "passed"), [(-2.008, True), (-2.03, False)])
+def test_a_loosely_converged_step_may_lie_lower_by_what_its_tolerance_leaves_open(loose, passed):
+    """Ten times 1 meV on top of the 5 meV that hold at equal tolerance."""
+    steps = [step(-1.0), step(loose, looseness=10.0), step(-2.001), step(-2.0)]
+    equal, other = checks.energy_checks(steps, 0.001)
+    assert equal.passed
+    assert equal.value == pytest.approx(0.001)
+    assert other.passed is passed
+    assert "0.015" in other.limit
 
 
 @pytest.mark.parametrize(("found", "passed"), [(60, True), (59, False), (None, False)])
