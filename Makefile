@@ -47,7 +47,7 @@ bench: setup  ## cost to a converged number against a plain script, builders, re
 	@pytest -s tests/bench
 
 report: setup  ## rebuild the reports of the committed reference campaigns
-	@for folder in results/reference/*/; do peropass report $$folder; done
+	@for file in results/reference/*/campaign.json; do peropass report $$(dirname $$file); done
 
 controls: setup  ## the trap controls (hours; resumes)
 	@peropass run config/controls.yaml --cores $(CORES)

@@ -17,6 +17,8 @@ COMMANDS = {
     "compare": "which ranks moved between two runs, and why",
     "verify": "re-derive every derived number of a campaign folder and check its hashes",
     "export": "a finished campaign as one RO-Crate: workflow, config, records and report",
+    "validate": "bulk lattice constants and gaps against published values (tens of minutes; resumes)",
+    "convergence": "ladders in cutoff, k-points, vacuum, ... behind the error model (hours; resumes)",
     "factors": "tolerance and octahedral factors of compositions",
     "library": "`library check`: build every entry of the ligand library",
     "docs": "write the generated pages of the documentation",
@@ -66,6 +68,10 @@ def _dispatch(name: str, rest: list[str]) -> int:
         from peropass.verify import main as run
     elif name == "export":
         from peropass.crate import main as run
+    elif name == "validate":
+        from peropass.validate import main as run
+    elif name == "convergence":
+        from peropass.convergence import main as run
     elif name == "factors":
         from peropass.factors import main as run
     elif name == "library":

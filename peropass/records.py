@@ -144,6 +144,24 @@ class EosRecord(Record):
     structure: StructureRef | None = None
 
 
+class GapRecord(Record):
+    """Band gap of a bulk phase over a Gamma-centred mesh, without and with spin-orbit coupling."""
+
+    kind: Literal["gap"] = "gap"
+    settings_hash: str
+    settings: dict
+    composition: dict[str, int]
+    kpts: tuple[int, int, int]
+    a_ang: float
+    gap_eV: float | None = None
+    gap_soc_eV: float | None = None
+    vbm_kpoint: tuple[float, float, float] | None = Field(
+        default=None, description="of the valence band maximum, units of reciprocal vectors"
+    )
+    cbm_kpoint: tuple[float, float, float] | None = None
+    checks: list[Check] = Field(default_factory=list)
+
+
 class CalculationRecord(Record):
     """A relaxation or a single point of a slab, a loaded slab, a molecule or a fragment."""
 
@@ -458,6 +476,7 @@ class RankedRow(Part):
     exchange_eV: float | None = None
     lability_eV: float | None = None
     lability_error_eV: float | None = None
+    lability_note: str = Field(default="", description="compared with the native ligand, in words")
     dispersion_share_eV: float | None = None
     dispersion_cs_eV: float | None = None
     trap_verdict: str | None = None
@@ -603,6 +622,7 @@ class ThermoRecord(Record):
 R = TypeVar("R", bound=Record)
 KINDS: dict[str, type[Record]] = {
     "eos": EosRecord,
+    "gap": GapRecord,
     "relax": CalculationRecord,
     "single-point": CalculationRecord,
     "poses": PosesRecord,
@@ -620,11 +640,15 @@ def write_text(path: str | Path, text: str) -> Path:
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    with open(temporary, "w", encoding="utf-8") as stream:
-        stream.write(text)
-        stream.flush()
-        os.fsync(stream.fileno())
-    os.replace(temporary, path)
+    try:
+        with open(temporary, "w", encoding="utf-8") as stream:
+            stream.write(text)
+            stream.flush()
+            os.fsync(stream.fileno())
+        os.replace(temporary, path)
+    except OSError:  # a full disk needs the room of the torn file
+        temporary.unlink(missing_ok=True)
+        raise
     return path
 
 

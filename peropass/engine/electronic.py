@@ -54,6 +54,8 @@ class Setting:
     spin_polarised: bool = False
     final_levels: bool = False
     gamma_centred: bool = True
+    rigid: bool = True  # of a bulk cell: its ions stay, so its point group may be used
+    ghosts: tuple[int, ...] = ()  # atoms that lend their basis functions and nothing else
 
 
 class GpawEngine:
@@ -89,8 +91,10 @@ class GpawEngine:
         self._iterations = 0
         self._looseness = self._looseness_of_last = 1.0
 
-    def evaluate(self, atoms: Atoms, looseness: float = 1.0) -> ElectronicResult:
-        """Converged energy and forces, climbing the ladder where SCF fails.
+    def evaluate(
+        self, atoms: Atoms, looseness: float = 1.0, forces: bool = True
+    ) -> ElectronicResult:
+        """Converged energy and (unless switched off: then zero) forces, climbing the ladder where SCF fails.
 
         `looseness` multiplies the SCF tolerances of this one evaluation: steps far from the minimum need no
         better forces than the move that they lead to. Energies that are recorded have looseness 1.
@@ -107,7 +111,7 @@ class GpawEngine:
         failures: list[str] = []
         while self.rung_index < len(gpaw_calculator.SCF_LADDER):
             try:
-                return self._evaluate_on_rung(atoms, looseness)
+                return self._evaluate_on_rung(atoms, looseness, forces)
             except KohnShamConvergenceError as error:
                 name = gpaw_calculator.SCF_LADDER[self.rung_index].name
                 failures.append(f"{name}: {' '.join(str(error).split())[:80]}")
@@ -115,7 +119,9 @@ class GpawEngine:
                 self.calculator = None
         raise EngineError("SCF did not converge on any rung (" + "; ".join(failures) + ")")
 
-    def _evaluate_on_rung(self, atoms: Atoms, looseness: float) -> ElectronicResult:
+    def _evaluate_on_rung(
+        self, atoms: Atoms, looseness: float, with_forces: bool
+    ) -> ElectronicResult:
         rung = gpaw_calculator.SCF_LADDER[self.rung_index]
         if self.calculator is None:
             self.calculator = self._fresh_calculator(rung)
@@ -127,7 +133,7 @@ class GpawEngine:
         self._looseness = looseness
         energy = self._energy(bare)
         free = self.calculator.get_potential_energy(bare, force_consistent=True)
-        forces = self.calculator.get_forces(bare)
+        forces = self.calculator.get_forces(bare) if with_forces else np.zeros((len(bare), 3))
         return ElectronicResult(
             electronic_eV=float(energy),
             free_eV=float(free),
@@ -168,8 +174,11 @@ class GpawEngine:
             spin_polarised=self.setting.spin_polarised,
             final_levels=self.setting.final_levels,
             gamma_centred=self.setting.gamma_centred,
+            rigid=self.setting.rigid,
             rung=rung,
             ranks=world.size,
+            ghosts=self.setting.ghosts,
+            gpu=gpaw_calculator.gpu_wanted(),
         )
         if world.rank == 0:
             self.log_folder.mkdir(parents=True, exist_ok=True)

@@ -7,6 +7,7 @@ volumes, so the functional's own lattice constant comes for free and can be comp
 from __future__ import annotations
 
 import json
+import math
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
@@ -187,6 +188,8 @@ class _Scan:
         """Fits with and without dispersion, each from points centred on its own minimum."""
         centre = float(self.cell.cell.lengths()[0])
         with_dispersion = self._centred(centre, lambda pair: pair[0] + pair[1])
+        if self.job.protocol.energy.dispersion == "none":
+            return with_dispersion, with_dispersion
         bare = self._centred(with_dispersion.a_ang * 1.012, lambda pair: pair[0])
         return with_dispersion, bare
 
@@ -240,6 +243,13 @@ def bulk_setting(protocol) -> Setting:
     """k-points of a bulk cell: shifted (Gamma-free) even meshes converge faster for these insulators."""
     n = protocol.kpts_per_primitive_cell.bulk
     return Setting(slab=False, kpts=(n, n, n), gamma_centred=False)
+
+
+def phase_setting(protocol, lengths_ang, host_a_ang: float) -> Setting:
+    """k-points of a competing phase: at least as dense per length as the mesh of the cubic host; its ions move."""
+    n = protocol.kpts_per_primitive_cell.bulk
+    mesh = tuple(max(1, math.ceil(n * host_a_ang / length - 0.1)) for length in lengths_ang)
+    return Setting(slab=False, kpts=mesh, gamma_centred=False, rigid=False)
 
 
 def _published_check(found: float, published: float | None, source: str) -> list[Check]:

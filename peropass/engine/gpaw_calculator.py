@@ -6,12 +6,17 @@ together with a restart file.
 
 from __future__ import annotations
 
+import math
+import os
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
 from peropass.engine.protocol import Protocol
+from peropass.errors import EngineError
 
 MAX_SCF_ITERATIONS = 100
+MOST_DOMAIN_RANKS = 16  # beyond, bands are divided too
 MINIMUM_EMPTY_BANDS = 8
 
 
@@ -51,8 +56,11 @@ def keywords(
     spin_polarised: bool = False,
     final_levels: bool = False,
     gamma_centred: bool = True,
+    rigid: bool = True,
     rung: Rung = SCF_LADDER[0],
     ranks: int = 1,
+    ghosts: tuple[int, ...] = (),
+    gpu: bool = False,
 ) -> dict:
     """GPAW keywords of one calculation.
 
@@ -62,23 +70,40 @@ def keywords(
         Periodic in x and y only, with a dipole layer at the cell boundary along z.
     kpts : three ints
         Monkhorst-Pack size; Gamma-centred unless `gamma_centred` is false.
+    rigid : bool
+        Ions of a bulk cell stay where they are, so that its point group may be used.
     final_levels : bool
         Settings of the final Kohn-Sham levels: narrow smearing and converged empty bands.
+    ghosts : indices
+        Atoms that lend their basis functions and nothing else (counterpoise); LCAO only.
+    gpu : bool
+        Plane waves on the GPU of the rank.
+
+    Raises
+    ------
+    EngineError
+        Ghosts in plane waves, or LCAO on a GPU.
     """
     energy = protocol.energy
     chosen: dict = {
-        "mode": {"name": "pw", "ecut": energy.ecut_eV},
+        "mode": _mode(protocol),
         "xc": energy.xc,
         "kpts": {"size": tuple(kpts), "gamma": gamma_centred},
         # atoms of slabs and molecules move and would break a point group; bulk cells are rigid and use theirs
-        "symmetry": {} if not slab and kpts != (1, 1, 1) else {"point_group": False},
+        "symmetry": {} if rigid and not slab and kpts != (1, 1, 1) else {"point_group": False},
         "occupations": {"name": "fermi-dirac", "width": energy.smearing_eV},
         "convergence": tolerances(protocol),
         "maxiter": MAX_SCF_ITERATIONS,
         "spinpol": spin_polarised,
     }
-    if energy.setups:
-        chosen["setups"] = dict(energy.setups)
+    if energy.mode == "lcao":
+        chosen |= {"basis": "dzp", "h": energy.grid_spacing_ang}
+    if energy.setups or ghosts:
+        chosen["setups"] = {**energy.setups, **dict.fromkeys(ghosts, "ghost")}
+    if energy.mode == "pw" and ghosts:
+        raise EngineError("ghost atoms have no meaning in plane waves; use them with mode lcao")
+    if energy.mode == "lcao" and gpu:
+        raise EngineError("PEROPASS_GPU is set, but only plane waves run on GPUs")
     if slab:
         chosen["poissonsolver"] = {"dipolelayer": "xy"}
     if final_levels:
@@ -86,13 +111,58 @@ def keywords(
         chosen["occupations"] = {"name": "fermi-dirac", "width": protocol.levels.smearing_eV}
         chosen["nbands"] = -(protocol.levels.states_above + buffer)
         chosen["convergence"] = {**chosen["convergence"], "bands": -buffer}
-    if ranks > 1 and kpts == (1, 1, 1):
-        chosen["parallel"] = {"domain": ranks}
+    parallel = layout(ranks, math.prod(kpts))
+    if gpu:
+        parallel["gpu"] = True
+    if parallel:
+        chosen["parallel"] = parallel
     for key, value in rung.changes.items():
-        if key == "nbands" and final_levels:
-            continue
-        chosen[key] = value
+        fixed = key == "nbands" and final_levels
+        without = energy.mode == "lcao" and key in ("eigensolver", "basis", "nbands")
+        if not fixed and not without:
+            chosen[key] = value
     return chosen
+
+
+def _mode(protocol: Protocol) -> str | dict:
+    energy = protocol.energy
+    return "lcao" if energy.mode == "lcao" else {"name": "pw", "ecut": energy.ecut_eV}
+
+
+def layout(ranks: int, n_kpoints: int) -> dict:
+    """How GPAW divides its ranks: k-points first, then plane waves or grid, then bands.
+
+    k-points need almost no communication; a domain below four ranks little; further ranks go to bands, which need
+    ScaLAPACK. `n_kpoints` counts the whole mesh, of which time reversal leaves at least half.
+    """
+    if ranks == 1:
+        return {}
+    if n_kpoints == 1:
+        kpt = 1
+    else:
+        most = (n_kpoints + 1) // 2
+        kpt = max(n for n in range(1, min(ranks, most) + 1) if ranks % n == 0)
+    rest = ranks // kpt
+    domain = max(n for n in range(1, min(rest, MOST_DOMAIN_RANKS) + 1) if rest % n == 0)
+    found = {"kpt": kpt, "domain": domain, "band": rest // domain}
+    return {name: n for name, n in found.items() if n > 1 or name == "domain"}
+
+
+def gpu_wanted() -> bool:
+    """True if PEROPASS_GPU asks for the GPU: a choice of the machine, never of the physics.
+
+    Raises
+    ------
+    EngineError
+        It asks, and CuPy is not installed.
+    """
+    if os.environ.get("PEROPASS_GPU", "") not in ("1", "yes", "true"):
+        return False
+    if find_spec("cupy") is None:
+        raise EngineError(
+            "PEROPASS_GPU is set, but CuPy is not installed; unset it or install cupy"
+        )
+    return True
 
 
 def tolerances(protocol: Protocol) -> dict[str, float]:

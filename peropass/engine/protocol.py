@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_serializer, model_validator
 
 from peropass.ids import digest
 from peropass.validation import load_yaml, validated
@@ -40,16 +40,51 @@ class EnergySettings(_Closed):
     setups: dict[str, str] = Field(
         default_factory=dict, description="PAW datasets that differ from the default"
     )
+    mode: Literal["pw", "lcao"] = Field(
+        default="pw",
+        description="plane waves, or atomic orbitals (dzp) for cells above 80 atoms: then `ecut_eV` is not used",
+    )
+    grid_spacing_ang: float = Field(
+        default=0.20, ge=0.12, le=0.30, description="real-space grid of mode lcao"
+    )
+
+    @model_validator(mode="after")
+    def _no_free_standing_spacing(self) -> EnergySettings:
+        if self.mode == "pw" and self.grid_spacing_ang != 0.20:
+            raise ValueError("grid_spacing_ang belongs to mode lcao")
+        return self
+
+    @model_serializer(mode="wrap")
+    def _without_what_does_not_apply(self, serialise) -> dict:
+        """Plane-wave settings carry no keys of the other mode, so that their hash is what it always was."""
+        data = serialise(self)
+        if self.mode == "pw":
+            data.pop("mode", None)
+            data.pop("grid_spacing_ang", None)
+        return data
+
+    @property
+    def label(self) -> str:
+        """What a reader must know of the basis, e.g. ``PW 300 eV`` or ``LCAO dzp h 0.20 A``."""
+        if self.mode == "pw":
+            return f"PW {self.ecut_eV:g} eV"
+        return f"LCAO dzp h {self.grid_spacing_ang:.2f} A"
 
 
 class RelaxSettings(_Closed):
-    fmax_eV_per_ang: float = Field(default=0.05, gt=0, le=0.5, description="largest force on a free atom")
+    fmax_eV_per_ang: float = Field(
+        default=0.05, gt=0, le=0.5, description="largest force on a free atom"
+    )
     max_steps: int = Field(default=150, ge=1, le=2000)
-    max_step_ang: float = Field(default=0.2, gt=0, le=0.5, description="largest move of an atom per step")
+    max_step_ang: float = Field(
+        default=0.2, gt=0, le=0.5, description="largest move of an atom per step"
+    )
 
 
 class LevelSettings(_Closed):
-    smearing_eV: float = Field(default=0.01, gt=0, le=0.05, description="Fermi-Dirac width of the final levels")
+    smearing_eV: float = Field(
+        default=0.01, gt=0, le=0.05, description="Fermi-Dirac width of the final levels"
+    )
     states_below: int = Field(default=24, ge=2, description="occupied states listed")
     states_above: int = Field(
         default=24, ge=2, description="empty states listed; converged, with 8 more as buffer"

@@ -6,6 +6,7 @@ from peropass.config import PROTOCOLS_FILE
 from peropass.engine import gpaw_calculator
 from peropass.engine.gpaw_calculator import SCF_LADDER, keywords
 from peropass.engine.protocol import load_protocols
+from peropass.errors import EngineError
 
 SMOKE = load_protocols(PROTOCOLS_FILE)["smoke"]
 GAMMA = (1, 1, 1)
@@ -82,7 +83,54 @@ def test_final_levels_have_converged_empty_states_and_narrow_smearing(rung):
 def test_gamma_only_on_several_ranks_splits_the_domain():
     assert slab(ranks=2)["parallel"] == {"domain": 2}
     assert "parallel" not in slab(ranks=1)
-    assert "parallel" not in slab(ranks=2, kpts=(2, 2, 1))
+
+
+@pytest.mark.parametrize("ranks", [2, 3, 4, 6, 8, 12, 64])
+@pytest.mark.parametrize("mesh", [(1, 1, 1), (2, 2, 1), (3, 3, 1), (4, 4, 4)])
+def test_ranks_go_to_k_points_first_and_none_is_left_over(ranks, mesh):
+    """Time reversal may halve the mesh: no more groups than that, or GPAW refuses."""
+    n = mesh[0] * mesh[1] * mesh[2]
+    found = slab(ranks=ranks, kpts=mesh)["parallel"]
+    kpt, domain, band = (found.get(key, 1) for key in ("kpt", "domain", "band"))
+    assert kpt * domain * band == ranks
+    assert kpt <= (n + 1) // 2
+    assert domain <= gpaw_calculator.MOST_DOMAIN_RANKS
+
+
+def test_a_gpu_is_asked_for_by_the_machine_and_only_where_there_is_one(monkeypatch):
+    assert "parallel" not in slab()
+    assert slab(gpu=True)["parallel"] == {"gpu": True}
+    assert slab(gpu=True, ranks=2)["parallel"] == {"domain": 2, "gpu": True}
+    monkeypatch.delenv("PEROPASS_GPU", raising=False)
+    assert gpaw_calculator.gpu_wanted() is False
+    monkeypatch.setenv("PEROPASS_GPU", "1")
+    monkeypatch.setattr(gpaw_calculator, "find_spec", lambda _: None)
+    with pytest.raises(EngineError, match="CuPy"):
+        gpaw_calculator.gpu_wanted()
+    monkeypatch.setattr(gpaw_calculator, "find_spec", lambda _: object())
+    assert gpaw_calculator.gpu_wanted() is True
+
+
+def lcao():
+    energy = SMOKE.energy.model_copy(update={"mode": "lcao"})
+    return SMOKE.model_copy(update={"energy": energy})
+
+
+def test_atomic_orbitals_have_a_basis_a_grid_and_no_plane_wave_solver():
+    found = [keywords(lcao(), slab=True, kpts=GAMMA, rung=rung) for rung in SCF_LADDER]
+    for chosen in found:
+        assert (chosen["mode"], chosen["basis"], chosen["h"]) == ("lcao", "dzp", 0.2)
+        assert "eigensolver" not in chosen
+        assert chosen["poissonsolver"] == {"dipolelayer": "xy"}
+
+
+def test_ghosts_keep_their_orbitals_only_where_there_are_orbitals():
+    found = keywords(lcao(), slab=True, kpts=GAMMA, ghosts=(3, 4))
+    assert found["setups"] == {3: "ghost", 4: "ghost"}
+    with pytest.raises(EngineError, match="plane waves"):
+        slab(ghosts=(3,))
+    with pytest.raises(EngineError, match="GPU"):
+        keywords(lcao(), slab=True, kpts=GAMMA, gpu=True)
 
 
 def test_datasets_are_named_only_where_they_differ():

@@ -103,3 +103,13 @@ def test_an_empty_protocol_is_refused(tmp_path):
     (tmp_path / "p.yaml").write_text("mine:\n")
     with pytest.raises(InputError, match="mine: "):
         load_protocols(tmp_path / "p.yaml")
+
+
+def test_the_basis_is_labelled_and_plane_wave_hashes_do_not_know_the_other_mode():
+    """Records made before mode lcao existed keep their settings hash; energies of the two modes never meet."""
+    smoke = load_protocols(PROTOCOLS_FILE)["smoke"]
+    assert set(smoke.energy.model_dump()) & {"mode", "grid_spacing_ang"} == set()
+    orbital = smoke.model_copy(update={"energy": smoke.energy.model_copy(update={"mode": "lcao"})})
+    assert orbital.energy.model_dump()["mode"] == "lcao"
+    assert orbital.settings_hash != smoke.settings_hash
+    assert (smoke.energy.label, orbital.energy.label) == ("PW 300 eV", "LCAO dzp h 0.20 A")
