@@ -3,6 +3,7 @@
 from snakemake.utils import min_version
 
 from peropass import paths
+from peropass.run_lock import hold_while_alive
 from peropass.workflow import WAVE, Plan, code_digest
 
 min_version("9.19")
@@ -35,6 +36,10 @@ rule all:
     default_target: True
     input:
         plan.targets,
+
+
+onstart:
+    hold_while_alive(plan.path(paths.CAMPAIGN))
 
 
 onsuccess:

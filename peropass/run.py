@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import argparse
-import fcntl
 import os
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 
-from peropass import paths
+from peropass import paths, run_lock
 from peropass.errors import InputError
 from peropass.ids import check_name
 from peropass.monitor import Display, campaign_state
@@ -53,7 +51,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         )
         return 0
     log = Path(paths.LOG.format(campaign=plan.campaign.campaign)) / "snakemake.log"
-    with _exclusive(Path(plan.path(paths.CAMPAIGN)) / "run.lock") as lock:
+    with run_lock.holding(Path(plan.path(paths.CAMPAIGN))) as lock:
         left = plan.waves.to_come
         status = _watch(command, plan, log, options, lock)
         while status == 0 and left:  # a large campaign is planned in waves, the ranking last
@@ -100,28 +98,13 @@ def _nothing_to_do(command: list[str]) -> bool:
     return done.returncode == 0 and "Nothing to be done" in done.stdout + done.stderr
 
 
-@contextmanager
-def _exclusive(path: Path) -> Iterator[int]:
-    """Hold a campaign; the kernel lets go when this process and the Snakemake that inherits the lock have ended."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with open(path, "w", encoding="utf-8") as stream:
-        try:
-            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise InputError(
-                str(path.parent),
-                "another run that works on this campaign",
-                "one at a time: wait for it or stop it",
-            ) from None
-        yield stream.fileno()
-
-
 def _watch(
     command: list[str], plan: Plan, log: Path, options: argparse.Namespace, lock: int
 ) -> int:
     """Run Snakemake in a process group of its own; Ctrl-C stops it and its jobs, which then resume."""
     log.parent.mkdir(parents=True, exist_ok=True)
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    environment[run_lock.HELD] = plan.path(paths.CAMPAIGN)
     if not options.profile:
         environment["PEROPASS_RANKS"] = str(options.ranks)
     environment["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{environment.get('PATH', '')}"

@@ -55,9 +55,12 @@ class Tree:
             start_new_session=True,
         )
 
-    def peropass(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess:
+    def peropass(
+        self, *arguments: str, below: tuple[str, ...] = (), **environment: str
+    ) -> subprocess.CompletedProcess:
+        """`peropass ...` to its end, started by the command `below` where one is given."""
         return subprocess.run(
-            [sys.executable, "-c", COMMAND, *arguments],
+            [*below, sys.executable, "-c", COMMAND, *arguments],
             cwd=self.root,
             env=self.environment(**environment),
             capture_output=True,
