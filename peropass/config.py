@@ -92,6 +92,41 @@ class LabilitySettings(_Closed):
         default="toluene"
     )
 
+    complexes: list[Literal["AX", "BX2"]] = Field(
+        default_factory=list,
+        description="units of the surface that a ligand may carry away: one more molecule per candidate and unit",
+    )
+
+
+Expectation = Literal[
+    "no-trap", "trap", "shallow-or-host-like", "ligand-level", "deeper-than", "survey"
+]
+
+
+class ControlSettings(_Closed):
+    """One site whose levels are known from elsewhere, or one of a survey without expectation."""
+
+    name: Name
+    host: Name
+    termination: Name
+    site: Name
+    candidate: Name | None = Field(
+        default=None, description="key of a row of `candidates` that sits on the site"
+    )
+    expected: Expectation = Field(
+        default="survey", description="class that must be found with spin-orbit coupling"
+    )
+    than: Name | None = Field(
+        default=None, description="with deeper-than: the control that is less deep"
+    )
+    because: str = Field(default="", description="the expectation in words")
+    source: str = Field(default="", description="where it comes from")
+    decided_by: str = Field(
+        default="", description="setting that would decide it where this protocol does not"
+    )
+
+
+Phase = Literal["BX2", "A4BX6", "AB2X5"]
 
 class RankingSettings(_Closed):
     weights: dict[str, float] = Field(

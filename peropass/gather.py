@@ -122,6 +122,7 @@ def candidate_record(
         site=address.site,
         termination=address.termination,
         natives=natives,
+        complexes=meta["lability"]["complexes"],
     )
     poses = sorted({p.parent.name for p in out.parent.glob("k*/relax.record.json")})
     inputs = _inputs(place, planned, poses, natives, meta["references"], smiles, address)
@@ -167,14 +168,15 @@ def _inputs(
     smiles: str,
     address: Address,
 ) -> pipeline.CandidateInputs:
-    reservoir = place.read(EosRecord, paths.RESERVOIR)
+    phases = [place.read(EosRecord, pattern) for pattern in (paths.RESERVOIR, paths.BULK)]
     known: dict[str, CalculationRecord | EosRecord] = {}
     thermo: dict[str, ThermoRecord] = {}
     for plan in planned:
         for _, species in plan.reaction.terms if plan.reaction else ():
-            if species.name.endswith("(bulk)") and reservoir is not None:
-                if dict(species.composition) == reservoir.composition:
-                    known[species.name] = reservoir
+            for phase in phases:
+                if species.name.endswith("(bulk)") and phase is not None:
+                    if dict(species.composition) == phase.composition:
+                        known[species.name] = phase
     for identity, text in references.items():
         record = place.read(CalculationRecord, paths.REFERENCE, reference=identity)
         if record is not None:

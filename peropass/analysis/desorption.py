@@ -10,6 +10,7 @@ vibrations. A channel into two molecules gains two translations and rotations: e
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from peropass.analysis.reaction_energies import EnergyRecord, evaluate
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from peropass.chemistry.reactions import Reaction
 
 PREFIX = "desorption-"
+PROTON_TRANSFER = "proton-transfer"
 
 
 def ladder(
@@ -99,22 +101,84 @@ def lability(channels: Sequence[Channel]) -> Channel | None:
     return min(known, key=lambda c: c.free_energy_eV) if known else None
 
 
-def explain(channels: Sequence[Channel], others: Sequence[Channel]) -> str:
-    """One sentence: by how much, and by which item, the first ligand is held longer than the second."""
-    first, second = lability(channels), lability(others)
-    if first is None or second is None:
-        return "a lability is missing: no comparison"
-    gap = first.free_energy_eV - second.free_energy_eV
-    items = {
-        key: first.terms.get(key, 0.0) - second.terms.get(key, 0.0)
-        for key in {*first.terms, *second.terms}
-    }
-    largest = max(items, key=lambda key: abs(items[key])) if items else "nothing"
-    return (
-        f"cheapest channels {first.name} ({first.free_energy_eV:+.2f} eV) and {second.name} "
-        f"({second.free_energy_eV:+.2f} eV): {gap:+.2f} eV, most of it from {largest} "
-        f"({items.get(largest, 0.0):+.2f} eV)"
+@dataclass(frozen=True)
+class Held:
+    """A ligand whose hold is compared: its name, channels and binding energy (eV, negative binds)."""
+
+    name: str
+    channels: Sequence[Channel]
+    binding_eV: float | None = None
+
+
+def explain(first: Held, second: Held) -> str:
+    """Why the first ligand is held longer or shorter than the second, in numbers.
+
+    Three sentences: the two cheapest channels and their difference; the binding energies; and what the proton transfer
+    of the one that has it is worth, i.e. by how much its lability would rise without that channel. Says so where the
+    lack of a proton explains nothing.
+    """
+    one, other = lability(first.channels), lability(second.channels)
+    if one is None or other is None:
+        lacking = " and ".join(h.name for h in (first, second) if lability(h.channels) is None)
+        return f"no comparison with {second.name}: no free energy of any channel of {lacking}"
+    gap = one.free_energy_eV - other.free_energy_eV
+    told = (
+        f"{first.name} leaves as {one.name} for {one.free_energy_eV:+.2f} eV, {second.name} as {other.name} for "
+        f"{other.free_energy_eV:+.2f} eV: held {'longer' if gap > 0 else 'less long'} by {abs(gap):.2f} eV, "
+        f"{_largest_item(one, other)}. "
     )
+    return told + _binding_compared(first, second) + _proton_verdict(first, second, gap)
+
+
+def proton_worth(channels: Sequence[Channel]) -> float | None:
+    """Rise of the lability if the proton transfer did not exist, eV; 0 if it is not the cheapest, None if nothing is known."""
+    cheapest = lability(channels)
+    rest = lability([c for c in channels if c.name != PROTON_TRANSFER])
+    if cheapest is None or rest is None:
+        return None
+    return rest.free_energy_eV - cheapest.free_energy_eV
+
+
+def _largest_item(one: Channel, other: Channel) -> str:
+    items = {
+        key: one.terms.get(key, 0.0) - other.terms.get(key, 0.0)
+        for key in sorted({*one.terms, *other.terms})
+    }
+    largest = max(items, key=lambda key: abs(items[key]), default="")
+    return f"the largest item of it {largest} ({items[largest]:+.2f} eV)" if largest else "no items"
+
+
+def _binding_compared(first: Held, second: Held) -> str:
+    if first.binding_eV is None or second.binding_eV is None:
+        return ""
+    difference = first.binding_eV - second.binding_eV
+    word = "harder" if difference < 0 else "less hard"
+    return (
+        f"It binds {word} by {abs(difference):.2f} eV ({first.binding_eV:+.2f} against {second.binding_eV:+.2f} eV). "
+    )
+
+
+def _proton_verdict(first: Held, second: Held, gap: float) -> str:
+    """What the channel that only the second ligand has is worth for the difference between the two."""
+    names = {c.name for c in first.channels if c.status != "skipped"}
+    has = {c.name for c in second.channels if c.status != "skipped"}
+    if PROTON_TRANSFER in names or PROTON_TRANSFER not in has:
+        return ""
+    worth = proton_worth(second.channels)
+    if worth is None:
+        return f"What the proton of {second.name} is worth is not known: a channel of it has no free energy."
+    if gap <= 0:
+        return "It has no proton to give, and leaves more easily all the same: that explanation does not hold here."
+    if worth <= 0:
+        return (
+            f"It has no proton to give, but {second.name} does not leave by proton transfer either: "
+            "that explanation does not hold here."
+        )
+    harder = None not in (first.binding_eV, second.binding_eV) and first.binding_eV < second.binding_eV
+    share = f"{worth:.2f} eV of {second.name}'s lability: {min(worth / gap, 1.0):.0%} of the difference"
+    if harder:
+        return f"It has no proton to give, which is worth {share}; it binds harder as well."
+    return f"It stays although it does not bind harder, because it has no proton to give; that channel is worth {share}."
 
 
 def _channel(

@@ -16,6 +16,7 @@ import numpy as np
 
 from peropass.analysis import pareto
 from peropass.analysis.ranking_rows import (
+    compared_with_native,
     VERSUS_NATIVE,
     Socket,
     cheapest_channel,
@@ -194,6 +195,7 @@ def _rank_socket(
     allow_toy: bool,
 ) -> tuple[list[RankedRow], list[str]]:
     """Rows of one socket, ranked ones first by rank, then the others by status and name."""
+    rows = compared_with_native(rows, records)
     why_not = [_obstacle(row, record, allow_toy) for row, record in zip(rows, records, strict=True)]
     able = sorted(
         (i for i, why in enumerate(why_not) if why is None), key=lambda i: rows[i].candidate

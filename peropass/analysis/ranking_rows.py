@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
+from peropass.analysis.desorption import Held, explain
 from peropass.analysis.uncertainty import ErrorModel, sigma
 from peropass.errors import InputError
 from peropass.records import CandidateRecord, RankedRow
@@ -55,6 +56,30 @@ def make_row(record: CandidateRecord, model: ErrorModel) -> RankedRow:
         core_seconds=record.core_seconds,
         role=record.role,
         reason="; ".join([record.reason, *record.anomalies] if record.reason else record.anomalies),
+    )
+
+
+def compared_with_native(
+    rows: Sequence[RankedRow], records: Sequence[CandidateRecord | None]
+) -> list[RankedRow]:
+    """Rows of one socket with the comparison of their desorption ladder with that of the first native ligand."""
+    natives = [r for r in records if r is not None and r.role == "native" and r.channels]
+    if not natives:
+        return list(rows)
+    native = held(natives[0])
+    return [
+        row
+        if record is None or not record.channels or record is natives[0]
+        else row.model_copy(update={"lability_note": explain(held(record), native)})
+        for row, record in zip(rows, records, strict=True)
+    ]
+
+
+def held(record: CandidateRecord) -> Held:
+    """What the comparison of two ladders needs of a candidate."""
+    binding = record.reaction("binding")
+    return Held(
+        record.address.candidate, record.channels, None if binding is None else binding.value_eV
     )
 
 

@@ -33,15 +33,42 @@ SOFT_WAVENUMBER_CM = 100.0
 # ASSUME the rigid translations and rotations of a bound ligand become vibrations of 60 cm^-1, the range of Cs and ligand rattling
 # modes of these surfaces; at 298 K half or twice that moves a free energy by 0.1 eV (six modes, kT ln 2 each).
 FRUSTRATED_WAVENUMBER_CM = 60.0
-# Standard molar entropies at 298.15 K (J/mol/K) of the reservoirs; CRC Handbook of Chemistry and Physics, standard
-# thermodynamic properties of chemical substances.
-RESERVOIR_ENTROPY_J_PER_MOL_K = {
-    "CsCl": (2, 101.2),
-    "CsBr": (2, 113.1),
-    "CsI": (2, 123.1),
-    "PbCl2": (3, 136.0),
-    "PbBr2": (3, 161.5),
-    "PbI2": (3, 174.9),
+
+
+@dataclass(frozen=True)
+class StandardEntropy:
+    """Entropy of a solid at 298.15 K and 1 bar per formula unit, and what is known of the number."""
+
+    n_atoms: int
+    value_J_per_mol_K: float
+    source: str
+    checked: bool = True
+
+
+CRC = "CRC Handbook of Chemistry and Physics, standard thermodynamic properties"
+UNCHECKED = f"{CRC}; not held against a second table"
+# ASSUME a perovskite halide has 33 J/mol/K more entropy than the AX and BX2 that it is made of: measured for CsPbCl3
+# (10.1007/s10973-022-11480-8; CaCsCl3: 23 +- 4), taken over for the bromide and the iodide. 10 J/mol/K are 31 meV at 298 K.
+PEROVSKITE_ENTROPY_J_PER_MOL_K = 33.0
+STANDARD_ENTROPIES = {
+    "CsCl": StandardEntropy(2, 101.2, UNCHECKED, checked=False),
+    "CsBr": StandardEntropy(2, 113.1, UNCHECKED, checked=False),
+    "CsI": StandardEntropy(2, 123.1, UNCHECKED, checked=False),
+    "PbCl2": StandardEntropy(3, 136.0, f"{CRC}; NIST WebBook (Chase 1998): 32.500 cal/mol/K = 135.98"),
+    "PbBr2": StandardEntropy(3, 161.5, f"{CRC}; another table lists 161.1, 1 meV less at 298 K"),
+    "PbI2": StandardEntropy(3, 174.9, f"{CRC} (Haynes 2016)"),
+    "CsPbCl3": StandardEntropy(5, 270.1, "Tsvetkov et al. 2022, 10.1007/s10973-022-11480-8: 270.1 +- 4.3"),
+}
+STANDARD_ENTROPIES |= {
+    f"CsPb{x}3": StandardEntropy(
+        5,
+        STANDARD_ENTROPIES[f"Cs{x}"].value_J_per_mol_K
+        + STANDARD_ENTROPIES[f"Pb{x}2"].value_J_per_mol_K
+        + PEROVSKITE_ENTROPY_J_PER_MOL_K,
+        "sum over AX and BX2 with the excess of CsPbCl3",
+        checked=False,
+    )
+    for x in ("Br", "I")
 }
 STANDARD_TEMPERATURE_K = 298.15
 _JOULE_EV = 1.0 / ELEMENTARY_CHARGE_C
@@ -166,12 +193,12 @@ def debye_temperature(entropy_J_per_mol_K: float, n_atoms: int, temperature_K: f
 
 def reservoir_free_energy(formula: str, temperature_K: float) -> float | None:
     """Thermal free energy of a bulk reservoir per formula unit, eV; None if its entropy is not listed."""
-    if formula not in RESERVOIR_ENTROPY_J_PER_MOL_K:
+    entropy = STANDARD_ENTROPIES.get(formula)
+    if entropy is None:
         return None
-    n_atoms, entropy = RESERVOIR_ENTROPY_J_PER_MOL_K[formula]
     # ASSUME a Debye solid whose one parameter reproduces the measured entropy; pV and expansion are left out.
-    theta = debye_temperature(entropy, n_atoms, STANDARD_TEMPERATURE_K)
-    return debye_free_energy(theta, n_atoms, temperature_K)
+    theta = debye_temperature(entropy.value_J_per_mol_K, entropy.n_atoms, STANDARD_TEMPERATURE_K)
+    return debye_free_energy(theta, entropy.n_atoms, temperature_K)
 
 
 def _log_translation(mass_u: float, temperature_K: float, concentration_M: float) -> float:

@@ -7,7 +7,7 @@ any slab exists; the analysis replaces them by the compositions that were comput
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import cache, cached_property
 from typing import TYPE_CHECKING
@@ -150,6 +150,7 @@ def reactions_for(
     site: str = "V-CsX",
     termination: str = "001",
     natives: Mapping[str, str] | None = None,
+    complexes: Collection[str] = ("AX", "BX2"),
 ) -> list[PlannedReaction]:
     """List the reactions of an entry on a host, those that cannot exist included, each with its references.
 
@@ -167,6 +168,8 @@ def reactions_for(
         For the names of the slabs in the equations.
     natives : mapping, optional
         Library id -> model SMILES of the native caps; by default ethylammonium halide and acetate.
+    complexes : collection of str
+        Surface units that a ligand may carry away; the channels of the others have a reason instead of a reaction.
     """
     ions = ions or HostIons()
     if entry.substitution is not None:
@@ -186,7 +189,7 @@ def reactions_for(
         natives = {name: text.format(x=ions.x) for name, text in NATIVE_MODELS.items()}
     planned = [_binding(setting), _exchange(setting), _exchange_acid(setting)]
     planned += [_vs_native(setting, name, text) for name, text in natives.items()]
-    planned += _channels(setting)
+    planned += _channels(setting, complexes)
     if entry.ligand_class == "halide-donor":
         planned.append(_halide_donation(setting))
     return planned
@@ -337,7 +340,7 @@ def _vs_native(setting: _Setting, ligand: str, native: str) -> PlannedReaction:
     return PlannedReaction(name, "vs-native", Reaction(name, reaction.terms), references)
 
 
-def _channels(setting: _Setting) -> list[PlannedReaction]:
+def _channels(setting: _Setting, complexes: Collection[str]) -> list[PlannedReaction]:
     whole = "ion-pair" if setting.cations() else "molecule"
     channels = [
         PlannedReaction(
@@ -349,32 +352,44 @@ def _channels(setting: _Setting) -> list[PlannedReaction]:
         _proton_channel(setting),
         _alkyl_channel(setting),
     ]
-    for unit, ions in _surface_units(setting.ions):
-        complex_smiles = f"{setting.smiles}.{ions}"
-        complex_gas = Species(
-            f"{setting.ligand.name.removesuffix('(g)')}.{unit.name.removesuffix('(bulk)')}(g)",
-            composition(complex_smiles),
-        )
-        reaction = desorption_complex(
-            setting.loaded(), setting.socket, unit, complex_gas, refill=True
-        )
-        reference = Reference(
-            molecule_id(complex_smiles), "molecule", complex_smiles, setting.entry.unpaired
-        )
-        channels.append(
-            PlannedReaction(
-                reaction.name, "desorption", reaction, (reference, bulk_reference(unit))
-            )
-        )
-    return channels
+    return channels + [_complex_channel(setting, unit, complexes) for unit in _surface_units(setting.ions)]
 
 
-def _surface_units(ions: HostIons) -> list[tuple[Species, str]]:
-    """Neutral units of the surface that a ligand may carry away, with their SMILES."""
+@dataclass(frozen=True)
+class _SurfaceUnit:
+    """A neutral unit of the surface that a ligand may carry away, and where the lost one comes from."""
+
+    kind: str
+    carried: Species
+    smiles: str
+    supply: tuple[tuple[float, Species], ...]
+
+
+def _complex_channel(
+    setting: _Setting, unit: _SurfaceUnit, complexes: Collection[str]
+) -> PlannedReaction:
+    name = f"desorption-with-{unit.carried.name.removesuffix('(bulk)')}"
+    if unit.kind not in complexes:
+        reason = f"not asked for: `lability.complexes` of the campaign has no {unit.kind}"
+        return PlannedReaction(name, "desorption", None, reason=reason)
+    smiles = f"{setting.smiles}.{unit.smiles}"
+    reaction = desorption_complex(
+        setting.loaded(), setting.socket, unit.carried, gas(smiles), refill=True, supply=unit.supply
+    )
+    molecule = Reference(molecule_id(smiles), "molecule", smiles, setting.entry.unpaired)
+    phases = (bulk_reference(phase) for _, phase in unit.supply)
+    return PlannedReaction(reaction.name, "desorption", reaction, (molecule, *phases))
+
+
+def _surface_units(ions: HostIons) -> list[_SurfaceUnit]:
     units = []
     if len(cation_symbol := ions.a) <= 2 and cation_symbol not in ("MA", "FA", "GA", "EA"):
-        units.append((ions.salt, f"[{ions.a}+].[{ions.x}-]"))
-    units.append((ions.dihalide, f"[{ions.b}+2].[{ions.x}-].[{ions.x}-]"))
+        smiles = f"[{ions.a}+].[{ions.x}-]"
+        units.append(_SurfaceUnit("AX", ions.salt, smiles, ((-1, ions.salt),)))
+    # ASSUME the lost BX2 comes out of the bulk host, which keeps the AX: the AX-rich end of the range of chemical potentials,
+    # at which an AX-terminated surface lives. Both phases are computed in every campaign; bulk BX2 is not.
+    smiles = f"[{ions.b}+2].[{ions.x}-].[{ions.x}-]"
+    units.append(_SurfaceUnit("BX2", ions.dihalide, smiles, ((-1, ions.host), (1, ions.salt))))
     return units
 
 

@@ -182,16 +182,22 @@ def desorption(
 
 
 def desorption_complex(
-    loaded: Species, left: Species, carried: Species, complex_gas: Species, refill: bool
+    loaded: Species,
+    left: Species,
+    carried: Species,
+    complex_gas: Species,
+    refill: bool,
+    supply: tuple[tuple[float, Species], ...] = (),
 ) -> Reaction:
     """Desorption as a complex that takes the neutral unit `carried` (AX, BX2) of the surface along.
 
     With `refill`, `left` is the socket and the lost unit comes from the bulk reservoir:
-    loaded + AX(bulk) -> socket + L.AX(g). Without, `left` is the slab that misses it.
+    loaded + AX(bulk) -> socket + L.AX(g); `supply` replaces that reservoir by an equal sum of phases, such as
+    ABX3(bulk) - AX(bulk) for BX2. Without `refill`, `left` is the slab that misses the unit.
     """
-    supply = ((-1, carried),) if refill else ()
+    reservoir = (supply or ((-1, carried),)) if refill else ()
     name = f"desorption-with-{carried.name.removesuffix('(bulk)')}"
-    return Reaction(name, ((-1, loaded), *supply, (1, left), (1, complex_gas)))
+    return Reaction(name, ((-1, loaded), *reservoir, (1, left), (1, complex_gas)))
 
 
 def vacancy_formation(

@@ -7,6 +7,7 @@ rule candidate:
         pristine=plan.path(paths.PRISTINE),
         socket=plan.path(paths.CLEAN),
         reservoir=plan.path(paths.RESERVOIR),
+        bulk=plan.path(paths.BULK),
         molecule=plan.path(paths.MOLECULE),
         poses=plan.path(paths.POSES),
         references=plan.reference_records,

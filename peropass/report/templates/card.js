@@ -59,7 +59,7 @@ const Card = {
       k && k.literature.length ? part("Reported in the literature", false, h("div", { class: "measured" }, h("p", null, h("b", null, "Measured, not computed:")), k.literature.map((l) => h("p", null, l.text, " ", h("cite", null, `[${l.source}]`))))) : part("Reported in the literature", false, h("p", { class: "quiet" }, "Nothing recorded.")),
       k ? part("Reactions", true, k.reactions.length ? k.reactions.map((r) => this.reaction(r)) : h("p", { class: "quiet" }, "None computed.")) : null,
       k && k.decomposition ? part("Decomposition of binding", false, this.decomposition(k)) : null,
-      k && k.channels.length ? part("Desorption channels", false, this.channels(k.channels)) : null,
+      k && k.channels.length ? part("Desorption channels", false, this.channels(k.channels, row.lability_note)) : null,
       k && k.traps ? part("Levels and traps", true, this.traps(k.traps, data.diagram)) : null,
       k && (k.distortion || k.formability) ? part("Distortion and formability", false, this.shape(k)) : null,
       data.poses ? part("Poses tried", false, this.poses(data.poses)) : null,
@@ -118,9 +118,9 @@ const Card = {
       h("p", { class: "quiet" }, `closes on the binding reaction to ${num(Math.abs(d.closure_eV) * 1000, 2)} meV`)];
   },
 
-  channels(channels) {
+  channels(channels, note) {
     const first = channels[0];
-    return [h("p", { class: "quiet" }, `free energies at ${num(first.temperature_K, 0)} K, ${first.concentration_M} M, solvent ${first.solvent}`), ladder(channels),
+    return [note ? h("p", null, note) : null, h("p", { class: "quiet" }, `free energies at ${num(first.temperature_K, 0)} K, ${first.concentration_M} M, solvent ${first.solvent}`), ladder(channels),
       h("details", null, h("summary", null, "Equations and terms"), channels.map((c) => [h("p", { class: "equation" }, h("b", null, c.name), ": ", c.equation), facts([["electronic", `${num(c.electronic_eV, 3)} eV`], ...Object.entries(c.terms).map(([n, v]) => [n.replaceAll("_", " "), `${num(v, 3)} eV`]), ["free energy", `${num(c.free_energy_eV, 3)} eV`]])]))];
   },
 

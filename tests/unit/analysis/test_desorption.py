@@ -2,10 +2,11 @@
 
 import pytest
 
-from peropass.analysis.desorption import explain, lability, ladder
+from peropass.analysis.desorption import Held, explain, lability, ladder, proton_worth
+from peropass.analysis.reaction_energies import evaluate
 from peropass.chemistry.planned import PlannedReaction
 from peropass.chemistry.reactions import HostIons, Species, add, desorption, desorption_complex
-from peropass.records import Address, Provenance, ThermoRecord
+from peropass.records import Address, Energy, Provenance, ThermoRecord
 from peropass.units import BOLTZMANN_EV_PER_K
 
 SOCKET = Species("slab[V-CsX]", {"Cs": 3, "Pb": 2, "Br": 7})
@@ -150,10 +151,69 @@ def test_complex_takes_its_unit_from_the_reservoir(energies, thermo):
     assert channel.terms["reservoir"] > 0
 
 
-def test_comparison_names_the_item_that_decides(energies, thermo):
-    with_proton = ladder(PLAN, energies, thermo, PAIR.name, 298.15, 1e-3)
-    without = [c for c in with_proton if c.name == "ion-pair"]
-    text = explain(without, with_proton)
-    assert "ion-pair" in text
-    assert "proton-transfer" in text or "+0.00" in text
-    assert "missing" in explain([], with_proton)
+def held(name, channels, binding=None):
+    return Held(name, list(channels.values()), binding)
+
+
+@pytest.fixture
+def quaternary(energies, thermo):
+    """The same ligand with the same energies, but without a proton to give."""
+    skipped = planned("desorption-proton-transfer", None, "no proton to give")
+    return make(energies, thermo, plan=[PLAN[0], skipped, PLAN[2]])
+
+
+@pytest.fixture
+def native(energies, thermo):
+    """Two molecules cost 0.1 eV more energy than the pair, so that entropy makes them the cheaper way out."""
+    energies[ACID.name] = energies[ACID.name].model_copy(
+        update={"energy": Energy(electronic_eV=-1.7, free_eV=-1.7, total_eV=-1.7)}
+    )
+    return make(energies, thermo)
+
+
+def test_what_the_proton_is_worth_is_the_gap_to_the_next_channel(native):
+    expected = native["ion-pair"].free_energy_eV - native["proton-transfer"].free_energy_eV
+    assert expected > 0.2
+    assert proton_worth(list(native.values())) == pytest.approx(expected)
+    assert proton_worth([native["ion-pair"]]) == 0
+    assert proton_worth([native["proton-transfer"]]) is None
+
+
+def test_a_quaternary_cation_stays_because_it_has_no_proton(native, quaternary):
+    text = explain(held("tma", quaternary, -1.0), held("ma", native, -1.0))
+    assert "does not bind harder, because it has no proton to give" in text
+    # Both bind alike and differ in that one channel only: it is the whole difference.
+    assert "100% of the difference" in text
+
+
+def test_harder_binding_is_named_beside_the_proton(native, quaternary):
+    text = explain(held("tma", quaternary, -1.5), held("ma", native, -1.0))
+    assert "harder by 0.50 eV" in text
+    assert "it binds harder as well" in text
+
+
+def test_explanation_that_does_not_hold_is_not_given(energies, thermo, quaternary):
+    dear = make(energies, thermo, temperature=1.0)
+    assert proton_worth(list(dear.values())) == 0
+    text = explain(held("tma", quaternary), held("ma", dear))
+    assert "does not hold here" in text
+
+
+def test_comparison_without_a_free_energy_names_who_lacks_it(native):
+    assert "of tma" in explain(held("tma", {}), held("ma", native))
+
+
+def test_lead_halide_from_the_host_and_from_its_own_bulk_close_a_cycle(energies, make_calculation):
+    """with-PbBr2 from CsPbBr3 - CsBr differs from with-PbBr2 out of PbBr2(bulk) by the formation energy of the host."""
+    ions = HostIons()
+    complex_gas = Species("MAPbBr3(g)", add(PAIR.composition, ions.dihalide.composition))
+    for species, value in ((ions.host, -7.3), (ions.dihalide, -5.1), (complex_gas, -8.6)):
+        energies[species.name] = make_calculation(
+            dict(species.composition), value, role="molecule"
+        )
+    supply = ((-1, ions.host), (1, ions.salt))
+    from_host = desorption_complex(LOADED, SOCKET, ions.dihalide, complex_gas, True, supply)
+    from_bulk = desorption_complex(LOADED, SOCKET, ions.dihalide, complex_gas, True)
+    found = [evaluate(r, energies).value_eV for r in (from_host, from_bulk)]
+    formation = -7.3 - (-5.1) - (-2.0)
+    assert found[1] - found[0] == pytest.approx(formation, abs=1e-9)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from peropass.analysis.thermochemistry import (
+    STANDARD_ENTROPIES,
     FRUSTRATED_WAVENUMBER_CM,
     IdealGas,
     concentration_of_pressure,
@@ -118,3 +119,14 @@ def test_debye_limits():
 def test_reservoirs_without_a_listed_entropy_say_so():
     assert reservoir_free_energy("XyZ", 300) is None
     assert reservoir_free_energy("CsBr", 298.15) < reservoir_free_energy("CsBr", 100) < 0
+
+
+def test_entropies_that_are_listed_say_where_they_come_from():
+    # PbCl2: 32.500 cal/mol/K (NIST WebBook, Chase 1998), 4.184 J each.
+    assert STANDARD_ENTROPIES["PbCl2"].value_J_per_mol_K == pytest.approx(32.5 * 4.184, abs=0.05)
+    # The perovskites are taken to have the excess over AX + BX2 that was measured for the chloride (10.1007/s10973-022-11480-8).
+    for x in ("Br", "I"):
+        parts = [STANDARD_ENTROPIES[f].value_J_per_mol_K for f in (f"Cs{x}", f"Pb{x}2")]
+        excess = STANDARD_ENTROPIES[f"CsPb{x}3"].value_J_per_mol_K - sum(parts)
+        assert excess == pytest.approx(270.1 - 101.2 - 136.0, abs=0.2)
+    assert all(e.source for e in STANDARD_ENTROPIES.values())

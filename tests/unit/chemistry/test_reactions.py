@@ -196,3 +196,13 @@ def test_names_and_ids_of_molecules():
     assert molecule_id("CCO") != molecule_id("COC")
     assert molecule_id("CCO") == molecule_id("OCC")
     assert molecule_id("NCCS(=O)(=O)O") != molecule_id("[NH3+]CCS(=O)(=O)[O-]")
+
+
+def test_channels_with_a_surface_unit_are_planned_where_the_campaign_asks_for_them():
+    entry = LIBRARY.entries["ma-br"]
+    every = {p.name: p for p in reactions_for(entry)}
+    assert "CsPbBr3(bulk)" in every["desorption-with-PbBr2"].equation
+    asked = {p.name: p for p in reactions_for(entry, complexes=["BX2"])}
+    assert asked["desorption-with-PbBr2"].available
+    assert not asked["desorption-with-CsBr"].available
+    assert "lability.complexes" in asked["desorption-with-CsBr"].reason
