@@ -26,9 +26,8 @@ from peropass.ids import digest, file_sha256
 from peropass.records import write_text
 from peropass.validation import load_yaml
 
-CHANNELS = ("desorption-proton-transfer", "desorption-alkyl-transfer", "desorption-with-")
+CHANNELS = ("desorption-proton-transfer", "desorption-alkyl-transfer")
 TRIAL_POSES = 2
-PLACE = {"host", "termination", "site", "candidate"}
 OUTCOME_VERSION = 2  # of what is stored per row
 TRIAL_ROWS = 50
 # ASSUME where more rows than this are new, planning checks their chemistry only: 10,000 rows in 3-D take hours. A model
@@ -76,7 +75,6 @@ def deep_check(
     outcome = CheckedCampaign({}, {})
     try:
         for host in campaign.hosts:
-            rows.sites(host)
             found = {c.key: rows.outcome(host, n, c) for n, c in enumerate(campaign.candidates)}
             outcome.smiles[host] = {key: row["smiles"] for key, row in found.items()}
             outcome.references[host] = {key: row["references"] for key, row in found.items()}
@@ -121,18 +119,6 @@ class _Rows:
     def _key(self, host: str, candidate: CandidateSettings) -> str:
         row = canonical_candidate(self.campaign, candidate.key)
         return digest([self._base[host], self._entries[candidate.ligand], row], 20)
-
-    def sites(self, host: str) -> None:
-        """In a campaign of controls, which may have no row: every site can be built."""
-        if not self.campaign.controls:
-            return
-        key = digest([self._base[host], "sites"], 20)
-        if key not in self.known:
-            from peropass.surfaces.hosts import load_host
-
-            self._sockets[host] = _ideal_sockets(self.campaign, host, self.config_file)
-            self._halide[host] = load_host(host).symbol("X")
-        self.used[key] = {"sites": True}
 
     def store(self, stamp: Path) -> None:
         """Keep the outcomes for the next time, where the folder can be written: a plan must not need that."""
@@ -184,9 +170,7 @@ class _Rows:
             _place(candidate, entry, self._halide[host], self._sockets[host], where)
         same = (host, entry.id, candidate.variant, smiles)
         if same not in self._references:
-            self._references[same] = _references(
-                entry, candidate, host, smiles, self.campaign.lability.complexes
-            )
+            self._references[same] = _references(entry, candidate, host, smiles)
         variants = len({candidate.variant, *entry.reference})
         return {
             "smiles": smiles,
@@ -231,7 +215,6 @@ def _socket_key(campaign: Campaign, host: str) -> str:
             canonical_slab(campaign),
             campaign.terminations,
             campaign.sites,
-            [control.model_dump(include=PLACE) for control in campaign.controls],
             [file_sha256(file) for file in code],
         ]
     )
@@ -244,9 +227,7 @@ def _ideal_sockets(campaign: Campaign, host_name: str, config_file: str | Path) 
 
     host = load_host(host_name)
     found = []
-    loaded = {(c.host, c.termination, c.site) for c in campaign.controls if c.candidate}
-    places = [(t, s) for h, t, s in campaign.places if h == host_name]
-    for termination in dict.fromkeys(t for t, _ in places):
+    for termination in campaign.terminations:
         try:
             slab = build_slab(
                 host,
@@ -258,11 +239,7 @@ def _ideal_sockets(campaign: Campaign, host_name: str, config_file: str | Path) 
                 frozen_layers=campaign.slab.frozen_layers,
                 tilt=False,
             )
-            for site in [s for t, s in places if t == termination]:
-                made = make_site(slab, site)
-                place = (host_name, termination, site)
-                if place in loaded or (not campaign.controls and site in campaign.sites):
-                    found.append(made)
+            found += [make_site(slab, site) for site in campaign.sites]
         except InputError as error:
             raise InputError(f"{config_file}: {error.where}", error.found, error.allowed) from None
         except BuildError as error:
@@ -298,9 +275,7 @@ def _place(candidate: CandidateSettings, entry, halide: str, sockets: list, wher
         ) from None
 
 
-def _references(
-    entry, candidate: CandidateSettings, host_name: str, smiles: str, complexes: list[str]
-) -> dict[str, str]:
+def _references(entry, candidate: CandidateSettings, host_name: str, smiles: str) -> dict[str, str]:
     from peropass.chemistry.reaction_plan import reactions_for, variant_id
     from peropass.chemistry.reactions import HostIons
     from peropass.surfaces.hosts import load_host
@@ -310,14 +285,9 @@ def _references(
     own = {variant_id(entry, variant) for variant in (candidate.variant, *entry.reference)}
     needed: dict[str, str] = {}
     for planned in reactions_for(
-        entry,
-        ions,
-        smiles=smiles,
-        variant=candidate.variant,
-        tail_carbons=candidate.tail_carbons,
-        complexes=complexes,
+        entry, ions, smiles=smiles, variant=candidate.variant, tail_carbons=candidate.tail_carbons
     ):
-        if planned.available and planned.name.startswith(CHANNELS):
+        if planned.available and planned.name in CHANNELS:
             for reference in planned.references:
                 if reference.kind == "molecule" and reference.id not in own:
                     needed[reference.id] = reference.definition
