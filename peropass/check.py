@@ -26,7 +26,7 @@ from peropass.ids import digest, file_sha256
 from peropass.records import write_text
 from peropass.validation import load_yaml
 
-CHANNELS = ("desorption-proton-transfer", "desorption-alkyl-transfer")
+CHANNELS = ("desorption-proton-transfer", "desorption-alkyl-transfer", "desorption-with-")
 TRIAL_POSES = 2
 OUTCOME_VERSION = 2  # of what is stored per row
 TRIAL_ROWS = 50
@@ -170,7 +170,9 @@ class _Rows:
             _place(candidate, entry, self._halide[host], self._sockets[host], where)
         same = (host, entry.id, candidate.variant, smiles)
         if same not in self._references:
-            self._references[same] = _references(entry, candidate, host, smiles)
+            self._references[same] = _references(
+                entry, candidate, host, smiles, self.campaign.lability.complexes
+            )
         variants = len({candidate.variant, *entry.reference})
         return {
             "smiles": smiles,
@@ -275,7 +277,9 @@ def _place(candidate: CandidateSettings, entry, halide: str, sockets: list, wher
         ) from None
 
 
-def _references(entry, candidate: CandidateSettings, host_name: str, smiles: str) -> dict[str, str]:
+def _references(
+    entry, candidate: CandidateSettings, host_name: str, smiles: str, complexes: list[str]
+) -> dict[str, str]:
     from peropass.chemistry.reaction_plan import reactions_for, variant_id
     from peropass.chemistry.reactions import HostIons
     from peropass.surfaces.hosts import load_host
@@ -285,9 +289,14 @@ def _references(entry, candidate: CandidateSettings, host_name: str, smiles: str
     own = {variant_id(entry, variant) for variant in (candidate.variant, *entry.reference)}
     needed: dict[str, str] = {}
     for planned in reactions_for(
-        entry, ions, smiles=smiles, variant=candidate.variant, tail_carbons=candidate.tail_carbons
+        entry,
+        ions,
+        smiles=smiles,
+        variant=candidate.variant,
+        tail_carbons=candidate.tail_carbons,
+        complexes=complexes,
     ):
-        if planned.available and planned.name in CHANNELS:
+        if planned.available and planned.name.startswith(CHANNELS):
             for reference in planned.references:
                 if reference.kind == "molecule" and reference.id not in own:
                     needed[reference.id] = reference.definition
