@@ -245,6 +245,7 @@ class Plan:
         return digest(
             {k: v for k, v in entry.items() if k not in ("reported", "name", "label", "hosts")}
         )
+            paths.BULK,
 
     def candidate_meta(self, wildcards) -> str:
         """What only the cheap analysis needs: role, natives, references, conditions, literature."""
