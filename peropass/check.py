@@ -28,6 +28,7 @@ from peropass.validation import load_yaml
 
 CHANNELS = ("desorption-proton-transfer", "desorption-alkyl-transfer", "desorption-with-")
 TRIAL_POSES = 2
+PLACE = {"host", "termination", "site", "candidate"}
 OUTCOME_VERSION = 2  # of what is stored per row
 TRIAL_ROWS = 50
 # ASSUME where more rows than this are new, planning checks their chemistry only: 10,000 rows in 3-D take hours. A model
@@ -75,6 +76,7 @@ def deep_check(
     outcome = CheckedCampaign({}, {})
     try:
         for host in campaign.hosts:
+            rows.sites(host)
             found = {c.key: rows.outcome(host, n, c) for n, c in enumerate(campaign.candidates)}
             outcome.smiles[host] = {key: row["smiles"] for key, row in found.items()}
             outcome.references[host] = {key: row["references"] for key, row in found.items()}
@@ -119,6 +121,18 @@ class _Rows:
     def _key(self, host: str, candidate: CandidateSettings) -> str:
         row = canonical_candidate(self.campaign, candidate.key)
         return digest([self._base[host], self._entries[candidate.ligand], row], 20)
+
+    def sites(self, host: str) -> None:
+        """In a campaign of controls, which may have no row: every site can be built."""
+        if not self.campaign.controls:
+            return
+        key = digest([self._base[host], "sites"], 20)
+        if key not in self.known:
+            from peropass.surfaces.hosts import load_host
+
+            self._sockets[host] = _ideal_sockets(self.campaign, host, self.config_file)
+            self._halide[host] = load_host(host).symbol("X")
+        self.used[key] = {"sites": True}
 
     def store(self, stamp: Path) -> None:
         """Keep the outcomes for the next time, where the folder can be written: a plan must not need that."""
@@ -217,6 +231,7 @@ def _socket_key(campaign: Campaign, host: str) -> str:
             canonical_slab(campaign),
             campaign.terminations,
             campaign.sites,
+            [control.model_dump(include=PLACE) for control in campaign.controls],
             [file_sha256(file) for file in code],
         ]
     )
@@ -229,7 +244,9 @@ def _ideal_sockets(campaign: Campaign, host_name: str, config_file: str | Path) 
 
     host = load_host(host_name)
     found = []
-    for termination in campaign.terminations:
+    loaded = {(c.host, c.termination, c.site) for c in campaign.controls if c.candidate}
+    places = [(t, s) for h, t, s in campaign.places if h == host_name]
+    for termination in dict.fromkeys(t for t, _ in places):
         try:
             slab = build_slab(
                 host,
@@ -241,7 +258,11 @@ def _ideal_sockets(campaign: Campaign, host_name: str, config_file: str | Path) 
                 frozen_layers=campaign.slab.frozen_layers,
                 tilt=False,
             )
-            found += [make_site(slab, site) for site in campaign.sites]
+            for site in [s for t, s in places if t == termination]:
+                made = make_site(slab, site)
+                place = (host_name, termination, site)
+                if place in loaded or (not campaign.controls and site in campaign.sites):
+                    found.append(made)
         except InputError as error:
             raise InputError(f"{config_file}: {error.where}", error.found, error.allowed) from None
         except BuildError as error:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from difflib import get_close_matches
 from functools import cached_property
+from itertools import product
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -91,7 +92,6 @@ class LabilitySettings(_Closed):
     solvent: Literal["none", "hexane", "toluene", "ethylacetate", "water"] = Field(
         default="toluene"
     )
-
     complexes: list[Literal["AX", "BX2"]] = Field(
         default_factory=list,
         description="units of the surface that a ligand may carry away: one more molecule per candidate and unit",
@@ -128,6 +128,7 @@ class ControlSettings(_Closed):
 
 Phase = Literal["BX2", "A4BX6", "AB2X5"]
 
+
 class RankingSettings(_Closed):
     weights: dict[str, float] = Field(
         default_factory=lambda: {
@@ -154,13 +155,36 @@ class Campaign(_Closed):
     sites: list[Name] = Field(min_length=1, description="sockets that ligands are placed on")
     slab: SlabSettings
     poses: PoseSettings = Field(default_factory=PoseSettings)
-    candidates: list[CandidateSettings] = Field(min_length=1)
+    candidates: list[CandidateSettings] = Field(
+        default_factory=list, description="ligands; none only where `controls` are given"
+    )
+    controls: list[ControlSettings] = Field(
+        default_factory=list,
+        description="sites to analyse instead of a ranking: only the combinations that they name are computed",
+    )
+    phases: dict[Name, list[Phase]] = Field(
+        default_factory=dict,
+        description="host -> competing phases that bound its chemical potentials (AX always does)",
+    )
     lability: LabilitySettings = Field(default_factory=LabilitySettings)
     ranking: RankingSettings = Field(default_factory=RankingSettings)
 
     @cached_property
     def by_key(self) -> dict[str, CandidateSettings]:
         return {candidate.key: candidate for candidate in self.candidates}
+
+    @property
+    def places(self) -> list[tuple[str, str, str]]:
+        """(host, termination, site) of every slab without ligand, pristine ones first of their kind."""
+        if self.controls:
+            named = [(c.host, c.termination, c.site) for c in self.controls]
+        else:
+            named = list(product(self.hosts, self.terminations, self.sites))
+        found: dict[tuple[str, str, str], None] = {}
+        for host, termination, site in named:
+            found[host, termination, "pristine"] = None
+            found[host, termination, site] = None
+        return list(found)
 
     @property
     def native(self) -> CandidateSettings | None:
@@ -183,6 +207,7 @@ def load_campaign(path: str | Path) -> tuple[Campaign, Protocol]:
         raise InputError(f"{path}: protocol", campaign.protocol, ", ".join(protocols))
     _check_hosts(campaign, path)
     _check_candidates(campaign, path)
+    _check_controls(campaign, path)
     check_weights(campaign.ranking.weights, f"{path}: ranking.weights")
     if campaign.slab.frozen_layers >= campaign.slab.layers - 1:
         raise InputError(
@@ -222,10 +247,36 @@ def _check_candidates(campaign: Campaign, path: str | Path) -> None:
                 f"{where}.name", candidate.key, "each name once; give this row another `name`"
             )
         seen.add(candidate.key)
-    if campaign.native is None:
+    if not campaign.candidates and not campaign.controls:
+        raise InputError(f"{path}: candidates", "[]", "1 row or more, or controls")
+    if campaign.native is None and not campaign.controls:
         raise InputError(
             f"{path}: candidates", "no row of role native", "one baseline that vs_native refers to"
         )
+
+
+def _check_controls(campaign: Campaign, path: str | Path) -> None:
+    """Names once, and only what the lists above them name."""
+    seen: set[str] = set()
+    for row, control in enumerate(campaign.controls):
+        where = f"{path}: controls.{row}"
+        if control.name in seen:
+            raise InputError(f"{where}.name", control.name, "each name once")
+        known = {
+            "host": campaign.hosts,
+            "termination": campaign.terminations,
+            "site": ["pristine", *campaign.sites],
+            "candidate": [None, *campaign.by_key],
+            "than": sorted(seen) if control.expected == "deeper-than" else [None],
+        }
+        for key, allowed in known.items():
+            if getattr(control, key) not in allowed:
+                words = ", ".join(str(a) for a in allowed if a is not None) or "nothing here"
+                raise InputError(f"{where}.{key}", getattr(control, key), words)
+        seen.add(control.name)
+    for host in campaign.phases:
+        if host not in campaign.hosts:
+            raise InputError(f"{path}: phases", host, ", ".join(campaign.hosts))
 
 
 def canonical_slab(campaign: Campaign) -> str:

@@ -388,7 +388,9 @@ class CampaignCopy(BaseModel):
 
 
 def addresses(campaign: Campaign) -> list[Address]:
-    """Address of every candidate on every socket."""
+    """Address of every candidate on every socket; controls are no rows of a ranking."""
+    if campaign.controls:
+        return []
     return [
         Address(
             campaign=campaign.campaign,

@@ -13,6 +13,7 @@ from pydantic_core import PydanticUndefined
 from peropass.config import (
     Campaign,
     CandidateSettings,
+    ControlSettings,
     LabilitySettings,
     PoseSettings,
     RankingSettings,
@@ -71,6 +72,7 @@ def configuration_page() -> str:
         ("`slab`", SlabSettings),
         ("`poses`", PoseSettings),
         ("`candidates`, one row each", CandidateSettings),
+        ("`controls`, one row each", ControlSettings),
         ("`lability`", LabilitySettings),
         ("`ranking`", RankingSettings),
     ]

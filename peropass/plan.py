@@ -12,6 +12,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import SimpleNamespace
 
 from peropass import paths, resources
 from peropass.errors import InputError, RecordError
@@ -92,18 +93,39 @@ def planned_jobs(plan: Plan) -> list[PlannedJob]:
     jobs: list[PlannedJob] = []
     for host in plan.campaign.hosts:
         jobs += _host_jobs(plan, host)
-        for termination in plan.campaign.terminations:
-            for site in dict.fromkeys(["pristine", *plan.campaign.sites]):
-                jobs += _clean_jobs(plan, {"host": host, "termination": termination, "site": site})
+    for place in plan.places():
+        jobs += _clean_jobs(plan, place)
+    for place in plan.loaded_controls():
+        jobs += _loaded_control_jobs(plan, place)
     for socket in plan.sockets():
         for key in plan.campaign.by_key:
             jobs += _candidate_jobs(plan, {**socket, "candidate": key})
     rows = tuple(job.output for job in jobs if job.rule == "candidate")
     jobs.append(PlannedJob("rank", plan.path(paths.RANKING), plan.cheap("rank"), rows))
-    jobs.append(
-        PlannedJob("report", plan.path(paths.REPORT), plan.cheap("report"), (jobs[-1].output,))
-    )
+    sites = tuple(plan.site_records())
+    for table in plan.control_table():
+        jobs.append(PlannedJob("controls", table, plan.cheap("candidate"), sites))
+    needs = (plan.path(paths.RANKING), *plan.control_table(), *sites)
+    jobs.append(PlannedJob("report", plan.path(paths.REPORT), plan.cheap("report"), needs))
     return jobs
+
+
+def _loaded_control_jobs(plan: Plan, place: dict[str, str]) -> list[PlannedJob]:
+    """A ligand as a control: pose, relaxation, levels; no energies."""
+
+    def path(pattern: str) -> str:
+        return plan.path(pattern).format(**place)
+
+    slabs = (path(paths.CLEAN), path(paths.PRISTINE))
+    levels = (path(paths.LOADED_LEVELS), path(paths.PRISTINE_LEVELS))
+    return [
+        PlannedJob("poses", path(paths.POSES), plan.cost("poses", place), slabs),
+        PlannedJob(
+            "relax_loaded", path(paths.LOADED), plan.cost("relax", place), (path(paths.POSES),)
+        ),
+        PlannedJob("levels_loaded", levels[0], plan.cost("levels", place), (path(paths.LOADED),)),
+        PlannedJob("site_loaded", path(paths.LOADED_SITE_RECORD), plan.cheap("candidate"), levels),
+    ]
 
 
 def _host_jobs(plan: Plan, host: str) -> list[PlannedJob]:
@@ -114,6 +136,11 @@ def _host_jobs(plan: Plan, host: str) -> list[PlannedJob]:
         PlannedJob("bulk", path(paths.BULK), plan.cost("bulk", {"host": host})),
         PlannedJob("reservoir", path(paths.RESERVOIR), plan.cost("reservoir", {"host": host})),
     ]
+    for phase in plan.phases(host).values():
+        output, place = path(paths.PHASE, phase=phase), {"host": host, "phase": phase}
+        jobs.append(PlannedJob("phase", output, plan.cost("phase", place), (jobs[0].output,)))
+    if plan.campaign.controls:
+        return jobs
     for key in plan.campaign.by_key:
         place = {"host": host, "candidate": key}
         molecule = path(paths.MOLECULE, candidate=key)
@@ -135,12 +162,16 @@ def _clean_jobs(plan: Plan, place: dict[str, str]) -> list[PlannedJob]:
 
     source = path(paths.BULK) if place["site"] == "pristine" else path(paths.PRISTINE)
     build, relaxed = path(paths.CLEAN_BUILD), path(paths.CLEAN)
+    pristine = (path(paths.PRISTINE), path(paths.PRISTINE_LEVELS))
+    bulk = plan.phase_records(SimpleNamespace(**place))
+    needed = tuple(dict.fromkeys((relaxed, path(paths.CLEAN_LEVELS), *pristine, *bulk)))
     return [
         PlannedJob("slab", build, plan.cheap("slab"), (source,)),
         PlannedJob("relax_clean", relaxed, plan.cost("relax", place), (build,)),
         PlannedJob(
             "levels_clean", path(paths.CLEAN_LEVELS), plan.cost("levels", place), (relaxed,)
         ),
+        PlannedJob("site", path(paths.SITE_RECORD), plan.cheap("candidate"), needed),
     ]
 
 

@@ -170,6 +170,16 @@ def salt_size(ions: Mapping[str, str], protocol: Protocol) -> Size:
     return _cell({ions["A"]: 1, ions["X"]: 1}, volume, protocol, _cubic(protocol))
 
 
+def phase_size(name: str, protocol: Protocol) -> Size:
+    """A competing phase, e.g. `Cs4PbBr6`: four formula units of BX2, two of the ternary ones, no point group."""
+    formula = composition_of(name)
+    units = 4 if len(formula) == 2 else 2
+    composition = {symbol: units * count for symbol, count in formula.items()}
+    halide = next((x for x in PSEUDOCUBIC_ANG if x in formula), "Br")
+    volume = PSEUDOCUBIC_ANG[halide] ** 3 * sum(composition.values()) / 5
+    return _cell(composition, volume, protocol, 4)
+
+
 def slab_size(
     ions: Mapping[str, str],
     termination: str,

@@ -6,6 +6,7 @@ alters the numbers of that stage; edits that do not move numbers then rerun no D
 
 REVISIONS = {
     "bulk": 1,  # equation of state of host and reservoirs
+    "phase": 1,  # competing bulk phases, ions relaxed in a fixed cell
     "slab": 1,  # clean slab and socket construction
     "molecule": 1,  # gas-phase references
     "thermo": 1,  # GFN2-xTB vibrations and solvation of gas-phase species

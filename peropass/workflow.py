@@ -32,6 +32,7 @@ from peropass.resources import (
     composition_of,
     estimate,
     molecule_size,
+    phase_size,
     salt_size,
     slab_size,
 )
@@ -40,10 +41,18 @@ from peropass.site import Site
 from peropass.validation import load_yaml, validated
 from peropass.waves import WAVE, Waves
 
+SITE_KEYS = ("host", "termination", "site")
 LIBRARY = Path("structures/ligands.yaml")
 PARALLEL_PYTHON = "gpaw python -m peropass.ranks"
 SNAKEMAKE_MB = 350  # the two processes that the executor plugin puts around a job; measured 250
-SERIAL_STAGES = ("bulk", "reservoir", "levels", "poses", "thermo")  # their steps know one rank only
+SERIAL_STAGES = (
+    "bulk",
+    "phase",
+    "reservoir",
+    "levels",
+    "poses",
+    "thermo",
+)  # their steps know one rank only
 
 
 class Plan:
@@ -93,9 +102,28 @@ class Plan:
         return self.path(paths.LOG) + f"/{folder}{name}.log"
 
     def sockets(self) -> list[dict[str, str]]:
-        keys = ("host", "termination", "site")
+        """Places that every candidate is computed on; none in a campaign of controls."""
+        if self.campaign.controls:
+            return []
         combinations = product(self.campaign.hosts, self.campaign.terminations, self.campaign.sites)
-        return [dict(zip(keys, combination, strict=True)) for combination in combinations]
+        return [dict(zip(SITE_KEYS, combination, strict=True)) for combination in combinations]
+
+    def places(self) -> list[dict[str, str]]:
+        """Every slab without ligand, the pristine ones included."""
+        return [dict(zip(SITE_KEYS, place, strict=True)) for place in self.campaign.places]
+
+    def loaded_controls(self) -> list[dict[str, str]]:
+        """Controls with a ligand: their best pose and its levels are computed, no energies."""
+        return [
+            {**{key: getattr(c, key) for key in SITE_KEYS}, "candidate": c.candidate, "pose": "k0"}
+            for c in self.campaign.controls
+            if c.candidate
+        ]
+
+    def phases(self, host: str) -> dict[str, str]:
+        """Competing phases of a host: role formula -> name of the phase."""
+        ions = self._host_ions[host]
+        return {phase: phase_name(phase, ions) for phase in self.campaign.phases.get(host, [])}
 
     def targets(self, _wildcards=None) -> list[str]:
         """What the default target asks for: the report, and every record that is not there.
@@ -124,6 +152,10 @@ class Plan:
         for host in self.campaign.hosts:
             found.append((path(paths.BULK).format(host=host), "bulk"))
             found.append((path(paths.RESERVOIR).format(host=host), "reservoir"))
+            for phase in self.phases(host).values():
+                found.append((path(paths.PHASE).format(host=host, phase=phase), "phase"))
+            if self.campaign.controls:
+                continue
             for key in self.campaign.by_key:
                 found.append((path(paths.MOLECULE).format(host=host, candidate=key), "molecule"))
                 found.append(
@@ -136,14 +168,20 @@ class Plan:
                 found.append(
                     (path(paths.REFERENCE_THERMO).format(host=host, reference=reference), "thermo")
                 )
-            for termination in self.campaign.terminations:
-                for site in dict.fromkeys(["pristine", *self.campaign.sites]):
-                    place = {"host": host, "termination": termination, "site": site}
-                    found.append((path(paths.CLEAN).format(**place), "relax"))
-                    found.append((path(paths.CLEAN_LEVELS).format(**place), "levels"))
+        for place in self.places():
+            found.append((path(paths.CLEAN).format(**place), "relax"))
+            found.append((path(paths.CLEAN_LEVELS).format(**place), "levels"))
+            found.append((path(paths.SITE_RECORD).format(**place), "site"))
+        for place in self.loaded_controls():
+            found.append((path(paths.POSES).format(**place), "poses"))
+            found.append((path(paths.LOADED).format(**place), "relax"))
+            found.append((path(paths.LOADED_LEVELS).format(**place), "levels"))
+            found.append((path(paths.LOADED_SITE_RECORD).format(**place), "site"))
         for socket in self.sockets():
             for key in self.campaign.by_key:
                 found += self._candidate_chain({**socket, "candidate": key})
+        if self.campaign.controls:
+            found.append((path(paths.CONTROLS), "controls"))
         found.append((path(paths.RANKING), "rank"))
         found.append((path(paths.REPORT), "report"))
         return found
@@ -159,6 +197,23 @@ class Plan:
                     (path(paths.FRAGMENT).format(**place, pose=pose, part=part), "fragments")
                 )
         return [*chain, (path(paths.CANDIDATE).format(**place), "candidate")]
+
+    def site_records(self, _wildcards=None) -> list[str]:
+        """Trap analysis of every slab without ligand, and of the loaded ones among the controls."""
+        bare = [self.path(paths.SITE_RECORD).format(**place) for place in self.places()]
+        loaded = [self.path(paths.LOADED_SITE_RECORD).format(**p) for p in self.loaded_controls()]
+        return list(dict.fromkeys([*bare, *loaded]))
+
+    def control_table(self, _wildcards=None) -> list[str]:
+        """The table of controls, where a campaign has any."""
+        return [self.path(paths.CONTROLS)] if self.campaign.controls else []
+
+    def phase_records(self, wildcards) -> list[str]:
+        """Bulk phases of a host that bound its chemical potentials, host and AX included."""
+        host = wildcards.host
+        found = [self.path(p).format(host=host) for p in (paths.BULK, paths.RESERVOIR)]
+        phases = self.phases(host).values()
+        return [*found, *(self.path(paths.PHASE).format(host=host, phase=p) for p in phases)]
 
     def bulk_records(self, _wildcards=None) -> list[str]:
         """Equations of state of all hosts, for the validation page."""
@@ -190,6 +245,7 @@ class Plan:
         """Every record that a candidate's record is made from, shared ones included."""
         native = self.native_records(place)
         patterns = (
+            paths.BULK,
             paths.RESERVOIR,
             paths.PRISTINE,
             paths.CLEAN,
@@ -231,6 +287,10 @@ class Plan:
         """Address of a job as canonical JSON."""
         return canonical({**self.fixed, **dict(wildcards.items())})
 
+    def phase_address(self, wildcards) -> str:
+        """Address of a competing phase: it stands where a molecule's name stands."""
+        return canonical({**self.fixed, "host": wildcards.host, "candidate": wildcards.phase})
+
     def fragment_address(self, wildcards) -> str:
         """Address of a fragment: the part is not a level of its own."""
         levels = {key: value for key, value in wildcards.items() if key != "part"}
@@ -245,7 +305,6 @@ class Plan:
         return digest(
             {k: v for k, v in entry.items() if k not in ("reported", "name", "label", "hosts")}
         )
-            paths.BULK,
 
     def candidate_meta(self, wildcards) -> str:
         """What only the cheap analysis needs: role, natives, references, conditions, literature."""
@@ -268,6 +327,10 @@ class Plan:
         """Name of the reservoir phase AX of a host."""
         ions = self._host_ions[wildcards.host]
         return ions["A"] + ions["X"]
+
+    def controls_params(self, _wildcards=None) -> str:
+        """Expectations of the campaign: an edit of them rewrites the table and computes nothing."""
+        return canonical([control.model_dump() for control in self.campaign.controls])
 
     def ranking_params(self, _wildcards=None) -> str:
         return canonical(self.campaign.ranking.model_dump())
@@ -369,8 +432,12 @@ class Plan:
         if self.protocol.engine == "toy":
             return cheap("candidate")
         host, ions = place["host"], self._host_ions[place["host"]]
+        if stage in ("site", "controls"):
+            return cheap("candidate")
         if stage == "bulk":
             return estimate("eos", bulk_size(ions, self.protocol))
+        if stage == "phase":
+            return estimate("clean", phase_size(place["phase"], self.protocol))
         if stage == "reservoir":
             return estimate("eos", salt_size(ions, self.protocol))
         atoms = self._ligand_atoms(host, place)
@@ -393,15 +460,18 @@ class Plan:
     def typical_s(self, stage: str) -> float:
         """Core-seconds of one job of a stage, taking the last candidate for all of them."""
         if stage not in self._typical:
-            place = {
-                **self.sockets()[-1],
-                "candidate": self.campaign.candidates[-1].key,
-                "pose": "k0",
-            }
+            place = {**self.places()[-1], "pose": "k0"}
+            if self.campaign.candidates:
+                place |= {"candidate": self.campaign.candidates[-1].key}
             if stage == "reference":
                 place |= {"reference": next(iter(self.references_of(place["host"])), "HBr-0")}
-            known = stage in ("candidate", "rank", "report", "slab")
-            self._typical[stage] = (self.cheap(stage) if known else self.cost(stage, place)).core_s
+            if stage == "phase":
+                place |= {"phase": next(iter(self.phases(place["host"]).values()), "PbBr2")}
+            known = stage in ("candidate", "rank", "report", "slab", "site", "controls")
+            stage_of_cost = "candidate" if stage in ("site", "controls") else stage
+            self._typical[stage] = (
+                self.cheap(stage_of_cost) if known else self.cost(stage, place)
+            ).core_s
         return self._typical[stage]
 
     def _ligand_atoms(self, host: str, place: dict[str, str]) -> dict[str, int]:
@@ -467,6 +537,11 @@ class Plan:
             return "python" if ranks == 1 else f"{self.site.launcher} -n {ranks} {PARALLEL_PYTHON}"
 
         return command
+
+
+def phase_name(phase: str, ions: dict[str, str]) -> str:
+    """File of structures/phases that holds a competing phase of a host, e.g. `Cs4PbBr6` for `A4BX6`."""
+    return "".join(ions.get(letter, letter) for letter in phase)
 
 
 def _ions(host: str) -> dict[str, str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from itertools import combinations
 
 import numpy as np
 from ase import Atoms
@@ -22,8 +23,18 @@ from peropass.surfaces.sites import exposed_ions, holes_by_coordination, surface
 
 Holes = dict[str, np.ndarray]
 ALLOWED_SITES = (
-    "pristine, V-X, V-Cs, V-Pb, V-CsX, V-PbX2, Cs-Pb, Pb-X, ad-X, ad-Pb, M-Pb, M-Pb-deep, "
-    "each M-Pb also with -V-Cs or -V-X (the host's own ions in place of Cs, Pb, X)"
+    "pristine, V-X, V-Cs, V-Pb, V-CsX, V-PbX2, V-X2, V-X3, V-Cs2X2 (halides of one Pb), Cs-Pb, Pb-Cs, Pb-X, ad-X, "
+    "ad-Pb, M-Pb, M-Pb-deep, each of them also with -V-Cs or -V-X (the host's own ions in place of Cs, Pb, X)"
+)
+REMOVABLE = (
+    ["A"],
+    ["B"],
+    ["X"],
+    ["A", "X"],
+    ["B", "X", "X"],
+    ["X", "X"],
+    ["X", "X", "X"],
+    ["A", "A", "X", "X"],
 )
 NEAREST_FACTOR = 1.15  # pairs this much longer than the nearest count as neighbours under a tilt
 # ASSUME an adatom starts at 1.15 times the sum of covalent radii, the ratio of bulk CsPbBr3 (1.12)
@@ -121,7 +132,7 @@ def read_site(site: str, slab: Atoms) -> Change:
 
     if match := re.fullmatch(r"V-(\w+)", site):
         removed = vacancies(match[1])
-        if sorted(removed) not in (["A"], ["B"], ["X"], ["A", "X"], ["B", "X", "X"]):
+        if sorted(removed) not in REMOVABLE:
             raise InputError(f"site {site}", match[1], ALLOWED_SITES)
         return Change(vacancies=removed)
     if match := re.fullmatch(r"ad-([A-Z][a-z]?)", site):
@@ -165,9 +176,13 @@ def defect_variants(slab: Atoms, change: Change) -> list[tuple[tuple[int, ...], 
 
 
 def _ordered(change: Change, choice: list[int]) -> tuple[int, ...]:
-    """One tuple per set of touched atoms: the two halides of V-BX2 have no order."""
-    if sorted(change.vacancies) == ["B", "X", "X"]:
+    """One tuple per set of touched atoms: halides of one metal, and A ions beside them, have no order."""
+    kinds = sorted(change.vacancies)
+    if kinds == ["B", "X", "X"]:
         return (choice[0], *sorted(choice[1:]))
+    if kinds.count("X") > 1:
+        halides = kinds.count("X")
+        return (*sorted(choice[:halides]), *sorted(choice[halides:]))
     return tuple(choice)
 
 
@@ -186,6 +201,8 @@ def _choices(slab: Atoms, change: Change) -> list[tuple[int, ...]]:
     if sorted(change.vacancies) == ["A", "X"]:
         pairs = _nearest_pairs(slab, _ions_near_top(slab, "A"), _ions_near_top(slab, "X"))
         return pairs if change.vacancies == ("A", "X") else [pair[::-1] for pair in pairs]
+    if "B" not in change.vacancies:
+        return _halides_of_one_metal(slab, change.vacancies.count("X"), change.vacancies.count("A"))
     choices = []
     for b in _ions_near_top(slab, "B"):
         bonded, vectors = neighbours(slab, b, np.flatnonzero(roles == "X"))
@@ -197,6 +214,27 @@ def _choices(slab: Atoms, change: Change) -> list[tuple[int, ...]]:
                     pair = sorted((int(bonded[first]), int(bonded[second])))
                     choices.append((b, *pair))
     return choices
+
+
+def _halides_of_one_metal(slab: Atoms, n_halides: int, n_a: int) -> list[tuple[int, ...]]:
+    """`n_halides` ligands of one exposed B ion that lie at its height or above, and the A ions nearest to them."""
+    roles = ion_roles(slab)
+    cell = slab.cell.array
+    choices: dict[tuple[int, ...], None] = {}
+    for b in _ions_near_top(slab, "B"):
+        bonded, vectors = neighbours(slab, b, np.flatnonzero(roles == "X"))
+        upper = sorted({int(i) for i, v in zip(bonded, vectors, strict=True) if v[2] > -1.0})
+        for halides in combinations(upper, n_halides):
+            a_ions = np.array(_ions_near_top(slab, "A")) if n_a else np.array([], int)
+            if len(a_ions) < n_a:
+                continue
+            gaps = minimum_image(
+                slab.positions[a_ions][:, None] - slab.positions[list(halides)], cell
+            )
+            reach = np.round(np.linalg.norm(gaps, axis=-1).sum(axis=1), 3)
+            nearest = a_ions[np.argsort(reach, kind="stable")[:n_a]]
+            choices[(*halides, *sorted(int(i) for i in nearest))] = None
+    return list(choices)
 
 
 def _ions_near_top(slab: Atoms, role: str, deep: bool = False) -> list[int]:
@@ -228,7 +266,10 @@ def _nearest_pairs(slab: Atoms, first: list[int], second: list[int]) -> list[tup
     cell = slab.cell.array
     vectors = slab.positions[second][None] - slab.positions[first][:, None]
     lengths = np.linalg.norm(minimum_image(vectors, cell), axis=-1)
-    if not lengths.size:
+    lengths[np.equal.outer(np.array(first), np.array(second))] = (
+        np.inf
+    )  # an ion is no pair with itself
+    if not np.isfinite(lengths).any():
         return []
     rows, columns = np.nonzero(lengths <= NEAREST_FACTOR * lengths.min())
     return [(int(first[i]), int(second[j])) for i, j in zip(rows, columns, strict=True)]

@@ -187,3 +187,21 @@ def bulk(host: Host, a_ang: float | None = None) -> Atoms:
     made.set_array("ion", np.array(roles, dtype="<U1"))
     made.info["host"] = host.name
     return made
+
+
+def scaled_primitive(phase: Host, scale: float) -> Atoms:
+    """Primitive cell of a phase, its published lengths multiplied by `scale`, ions in the published order of elements."""
+    import spglib
+
+    # ASSUME a competing phase keeps its published axis ratios and angles, and is as much larger or smaller than
+    # published as the host is at the same settings; only its ions relax. Its energy is an upper bound.
+    cell = bulk(phase, scale * phase.pseudocubic_ang)
+    standard = spglib.standardize_cell(
+        (cell.cell.array, cell.get_scaled_positions(), cell.numbers), to_primitive=True
+    )
+    if standard is None:
+        raise InputError(f"phase {phase.name}", "no primitive cell", "a cell with symmetry")
+    lattice, positions, numbers = standard
+    made = Atoms(numbers, scaled_positions=positions, cell=lattice, pbc=True)
+    made.info["host"] = phase.name
+    return made

@@ -17,6 +17,7 @@ from scripts import (
     poses,
     reference,
     relax,
+    site,
     slab,
     thermo,
 )
@@ -56,8 +57,8 @@ def run_campaign(config: Path, data: dict | None = None) -> Path:
     step.call(bulk, paths.BULK, host, "--phase", host["host"])
     salt = plan.salt(Wildcards(**host))
     step.call(bulk, paths.RESERVOIR, host, "--phase", salt, "--folder", "phases")
-    for site in ("pristine", *plan.campaign.sites):
-        step.clean({**host, "termination": plan.campaign.terminations[0], "site": site})
+    for name in ("pristine", *plan.campaign.sites):
+        step.clean({**host, "termination": plan.campaign.terminations[0], "site": name})
     for key in plan.campaign.by_key:
         step.gas({**host, "candidate": key})
     for identity in plan.references_of(host["host"]):
@@ -100,6 +101,7 @@ class _Steps:
         self.call(relax, paths.CLEAN, place, "--lateral", "sqrt2", "--structure", structure)
         relaxed = self.path(paths.CLEAN, place)
         self.call(levels, paths.CLEAN_LEVELS, place, "--relaxed", relaxed, protocol=self.levels)
+        self.call(site, paths.SITE_RECORD, place)
 
     def gas(self, place):
         wildcards = Wildcards(**place)

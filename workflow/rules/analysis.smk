@@ -39,6 +39,74 @@ rule candidate:
         " --out {output.record:q} >> {log:q} 2>&1"
 
 
+rule site:
+    input:
+        pristine=plan.path(paths.PRISTINE),
+        slab=plan.path(paths.CLEAN),
+        pristine_levels=plan.path(paths.PRISTINE_LEVELS),
+        levels=plan.path(paths.CLEAN_LEVELS),
+        bulk=plan.phase_records,
+    output:
+        record=plan.path(paths.SITE_RECORD),
+    log:
+        plan.log("site.{host}.{termination}.{site}"),
+    conda:
+        "../envs/peropass.yaml"
+    params:
+        address=plan.address,
+        protocol=plan.energy_params,
+        code=code_digest("analysis"),
+    message:
+        "levels of {wildcards.site} against the pristine slab"
+    shell:
+        "python -m scripts.site --address {params.address:q} --protocol {params.protocol:q}"
+        " --out {output.record:q} >> {log:q} 2>&1"
+
+
+rule site_loaded:
+    input:
+        slab=plan.path(paths.LOADED),
+        pristine_levels=plan.path(paths.PRISTINE_LEVELS),
+        levels=plan.path(paths.LOADED_LEVELS),
+    output:
+        record=plan.path(paths.LOADED_SITE_RECORD),
+    log:
+        plan.log("site.{host}.{termination}.{site}.{candidate}.{pose}"),
+    conda:
+        "../envs/peropass.yaml"
+    params:
+        address=plan.address,
+        protocol=plan.energy_params,
+        code=code_digest("analysis"),
+    message:
+        "levels of {wildcards.candidate} on {wildcards.site} against the pristine slab"
+    shell:
+        "python -m scripts.site --address {params.address:q} --protocol {params.protocol:q}"
+        " --out {output.record:q} >> {log:q} 2>&1"
+
+
+rule controls:
+    input:
+        sites=plan.site_records,
+    output:
+        record=plan.path(paths.CONTROLS),
+    log:
+        plan.log("controls"),
+    conda:
+        "../envs/peropass.yaml"
+    params:
+        address=plan.address,
+        protocol=plan.energy_params,
+        controls=plan.controls_params,
+        slab=plan.slab_params,
+        code=code_digest("analysis"),
+    message:
+        "hold the controls against what was found"
+    shell:
+        "python -m scripts.controls --address {params.address:q} --protocol {params.protocol:q}"
+        " --controls {params.controls:q} --slab {params.slab:q} --out {output.record:q} >> {log:q} 2>&1"
+
+
 rule rank:
     input:
         candidates=plan.candidate_records,

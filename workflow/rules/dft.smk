@@ -51,6 +51,32 @@ rule reservoir:
         " --recompute {params.recompute:q} --out {output.record:q} >> {log:q} 2>&1"
 
 
+rule phase:
+    input:
+        host=plan.path(paths.BULK),
+    output:
+        record=plan.path(paths.PHASE),
+    log:
+        plan.log("phase.{host}.{phase}"),
+    priority: 5
+    conda:
+        "../envs/peropass.yaml"
+    resources:
+        mem_mb=plan.memory("phase"),
+        runtime=plan.runtime("phase"),
+    params:
+        address=plan.phase_address,
+        protocol=plan.energy_params,
+        revision=plan.revision("phase"),
+        recompute=plan.recompute(paths.PHASE),
+    message:
+        "relax the ions of {wildcards.phase}"
+    shell:
+        "python -m scripts.phase --address {params.address:q} --protocol {params.protocol:q}"
+        " --phase {wildcards.phase:q} --host {input.host:q} --revision {params.revision}"
+        " --recompute {params.recompute:q} --out {output.record:q} >> {log:q} 2>&1"
+
+
 rule molecule:
     output:
         record=plan.path(paths.MOLECULE),

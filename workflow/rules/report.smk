@@ -5,6 +5,8 @@ rule report:
     input:
         ranking=plan.path(paths.RANKING),
         candidates=plan.candidate_records,
+        sites=plan.site_records,
+        controls=plan.control_table,
     output:
         page=report(
             plan.path(paths.REPORT),

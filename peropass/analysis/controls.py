@@ -1,0 +1,130 @@
+"""Hold what was found of a site against what is known of it.
+
+A control is judged by counts with spin-orbit coupling alone. It differs, or is undecided, in the open: no
+threshold depends on an expectation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from peropass.records import ControlRow, GapState, SiteRecord
+
+LABEL_WORDS = {
+    "host-like": "host-like",
+    "surface-resonance": "surface resonance",
+    "shallow": "shallow",
+    "localised-trap": "localised trap",
+    "ligand-level": "ligand level",
+}
+MOST_STATES = 2
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One control as the campaign asks for it; fields as in the campaign file."""
+
+    name: str
+    host: str
+    termination: str
+    site: str
+    expected: str
+    candidate: str | None = None
+    than: str | None = None
+    because: str = ""
+    source: str = ""
+    decided_by: str = ""
+
+
+def judge(asked: Sequence[Asked], found: Mapping[str, SiteRecord]) -> list[ControlRow]:
+    """One row per control, in the order of the campaign."""
+    return [_row(control, found) for control in asked]
+
+
+def _row(control: Asked, found: Mapping[str, SiteRecord]) -> ControlRow:
+    record = found.get(control.name)
+    fields = {
+        "name": control.name,
+        "host": control.host,
+        "termination": control.termination,
+        "site": control.site,
+        "candidate": control.candidate or "",
+        "expected": control.expected,
+        "because": control.because,
+        "source": control.source,
+        "decided_by": control.decided_by,
+    }
+    if record is None:
+        return ControlRow(**fields, outcome="not run yet", found="not run yet")
+    if record.n_traps is None:
+        said = f"{record.status}: {record.reason}" if record.reason else record.status
+        return ControlRow(**fields, outcome="no result", found=said)
+    deepest = max(record.states, key=lambda s: s.depth_eV, default=None)
+    return ControlRow(
+        **fields,
+        outcome=_outcome(control, record, found),
+        found=in_words(record),
+        deepest_eV=deepest.depth_eV if deepest else 0.0,
+        deepest_fraction=deepest.depth_fraction if deepest else 0.0,
+    )
+
+
+def _outcome(control: Asked, record: SiteRecord, found: Mapping[str, SiteRecord]) -> str:
+    if control.expected == "survey":
+        return "surveyed"
+    if control.expected == "deeper-than":
+        return _compared(record, found.get(control.than or ""))
+    low, high = record.n_traps_low or 0, record.n_traps_high or 0
+    if control.expected == "ligand-level":
+        return "as expected" if record.n_ligand_levels else "differs"
+    wanted = control.expected == "trap"
+    outcomes = {n > 0 for n in (low, high, record.n_traps + record.n_ligand_levels)}
+    if len(outcomes) > 1:
+        return "undecided"
+    return "as expected" if outcomes == {wanted} else "differs"
+
+
+def _compared(record: SiteRecord, other: SiteRecord | None) -> str:
+    """Depth of the deepest level, as a fraction of each host's own gap, beyond both margins."""
+    if other is None or other.n_traps is None:
+        return "no result"
+    here, there = (max((s.depth_fraction for s in r.states), default=0.0) for r in (record, other))
+    margin = max(r.margin_eV / r.gap_pristine_eV for r in (record, other))
+    if abs(here - there) <= margin:
+        return "undecided"
+    return "as expected" if here > there else "differs"
+
+
+def in_words(record: SiteRecord) -> str:
+    """Counts, the deepest levels and the gaps of a site in one sentence."""
+    counted = [state for state in record.states if state.depth_eV > (record.margin_eV or 0.0)]
+    total = record.n_traps + record.n_ligand_levels
+    head = "no level inside the gap" if not counted else "no trap"
+    if total:
+        parts = []
+        if record.n_traps:
+            parts.append(f"{record.n_traps} localised trap{'s' if record.n_traps > 1 else ''}")
+        if record.n_ligand_levels:
+            n = record.n_ligand_levels
+            parts.append(f"{n} ligand level{'s' if n > 1 else ''}")
+        head = " and ".join(parts)
+    if (record.n_traps_low, record.n_traps_high) != (total, total):
+        head += (
+            f" ({record.n_traps_low} to {record.n_traps_high} within the error of the alignment)"
+        )
+    shown = sorted(
+        counted, key=lambda s: (s.label not in ("localised-trap", "ligand-level"), -s.depth_eV)
+    )
+    states = "; ".join(_state(state) for state in shown[:MOST_STATES])
+    gaps = f"gap {record.gap_eV:.2f} eV, pristine {record.gap_pristine_eV:.2f} eV"
+    return "; ".join(part for part in (head, states, gaps) if part)
+
+
+def _state(state: GapState) -> str:
+    side = "above the VBM" if state.nearest_edge == "VBM" else "below the CBM"
+    filled = "filled" if state.filling > 0.8 else "empty" if state.filling < 0.2 else "half filled"
+    return (
+        f"{LABEL_WORDS[state.label]} {state.depth_eV:.2f} eV {side} "
+        f"({100 * state.depth_fraction:.0f} % of the gap), {filled}, {state.character}"
+    )

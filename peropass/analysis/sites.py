@@ -1,0 +1,235 @@
+"""One slab against the pristine one: its levels inside the gap, and what its defect costs to make."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict
+
+import numpy as np
+
+from peropass.analysis import levels as lv
+from peropass.analysis.alignment import Alignment
+from peropass.analysis.level_classes import Thresholds
+from peropass.analysis.surface_thermo import (
+    EV_PER_ANG2_IN_J_PER_M2,
+    Phases,
+    chemical_window,
+    defect_formation_energy,
+    phases_from_records,
+    surface_energy,
+)
+from peropass.analysis.traps import GapAnalysis, gap_states, own_edge_traps
+from peropass.errors import AnalysisRefused, MissingTerm, SettingsMismatch
+from peropass.records import (
+    CalculationRecord,
+    EosRecord,
+    LevelsRecord,
+    PotentialPoint,
+)
+
+
+def trap_fields(
+    pristine: LevelsRecord, system: LevelsRecord, thresholds: Thresholds | None = None
+) -> dict:
+    """Fields of a `SiteRecord` that follow from levels.
+
+    Hybrid levels decide where both slabs have them, else those of the functional, always with spin-orbit
+    coupling. The count is repeated with the slab shifted by plus and minus the error of the alignment
+    and with the margin not widened: `n_traps_low` and `n_traps_high` are its extremes.
+
+    Raises
+    ------
+    AnalysisRefused
+        As `traps.gap_states`.
+    """
+    limits = thresholds or Thresholds()
+    kind: lv.LevelKind = "hse_soc" if pristine.hse_soc and system.hse_soc else "soc"
+
+    def analyse(level: lv.LevelKind, **changes: float) -> GapAnalysis:
+        return gap_states(pristine, system, kind=level, thresholds=limits, **changes)
+
+    found = analyse(kind)
+    error = found.alignment.uncertainty_eV
+    variants = [
+        found,
+        analyse(kind, shift_eV=-error),
+        analyse(kind, shift_eV=error),
+        analyse(kind, margin_eV=limits.margin_eV),
+    ]
+    counts = [variant.n_all for variant in variants]
+    scalar = analyse("scalar") if pristine.scalar and system.scalar else None
+    vbm, _ = lv.host_edges(lv.spectrum(pristine, kind))
+    name = "slab"
+    return {
+        "levels": kind,
+        "thresholds": {key: float(value) for key, value in asdict(limits).items()},
+        "margin_eV": found.margin_eV,
+        **_alignment_fields(found.alignment),
+        "gap_pristine_eV": found.gap_pristine_eV,
+        "gap_eV": found.gap_eV,
+        "gap_scalar_pristine_eV": scalar.gap_pristine_eV if scalar else None,
+        "gap_scalar_eV": scalar.gap_eV if scalar else None,
+        "ionisation_energy_eV": found.ionisation_energy_eV,
+        "ionisation_energy_pristine_eV": (
+            None if pristine.vacuum_eV is None else float(pristine.vacuum_eV[1] - vbm.energy_eV)
+        ),
+        "states": found.states,
+        "states_scalar": scalar.states if scalar else [],
+        "n_traps": found.n_traps,
+        "n_ligand_levels": found.n_ligand_levels,
+        "n_traps_low": min(counts),
+        "n_traps_high": max(counts),
+        "n_traps_scalar": scalar.n_all if scalar else None,
+        "checks": found.alignment.checks(name),
+        "flags": [
+            *found.alignment.flags(name),
+            *(f"pristine slab: {text}" for text in own_edge_traps(pristine, kind=kind)),
+            *found.flags,
+        ],
+    }
+
+
+def _alignment_fields(alignment: Alignment) -> dict:
+    return {
+        "alignment_eV": alignment.shift_eV,
+        "alignment_spread_eV": alignment.spread_eV,
+        "alignment_error_eV": alignment.uncertainty_eV,
+        "vacuum_alignment_eV": alignment.vacuum_shift_eV,
+        "semicore_alignment_eV": alignment.semicore_shift_eV,
+    }
+
+
+def thermo_fields(
+    pristine: CalculationRecord,
+    system: CalculationRecord,
+    bulk: Sequence[EosRecord | CalculationRecord],
+    ions: tuple[str, str, str],
+) -> dict:
+    """Fields of a `SiteRecord` that follow from energies: at each phase that ends the chemical potentials.
+
+    A phase that is missing or failed gives no point. Formation energies hold for defects that are made by
+    removing neutral salts of the host; others need a halide potential and are left out with the reason.
+    """
+    removed = removed_atoms(pristine, system)
+    fields: dict = {"removed": removed}
+    try:
+        phases, missing = _phases(bulk, ions)
+        points = [
+            _point(phase, dmu, inside, pristine, system, removed, ions, phases)
+            for phase, dmu, inside in _ends(phases, ions)
+        ]
+    except (AnalysisRefused, MissingTerm, SettingsMismatch) as refusal:
+        return {**fields, "thermo_note": str(refusal)}
+    notes = [f"no {', '.join(missing)}"] if missing else []
+    if not np.isnan(phases.bx2):
+        width = chemical_window(phases).width_eV
+        if width < 0:
+            notes.append(f"window empty: the host is unstable by {-width:.3f} eV in mu(AX)")
+    return {**fields, "points": points, "thermo_note": "; ".join(notes)}
+
+
+def removed_atoms(pristine: CalculationRecord, system: CalculationRecord) -> dict[str, int]:
+    """Element -> how many atoms fewer than in the pristine slab (negative: more)."""
+    here, there = _composition(pristine), _composition(system)
+    counts = {e: here[e] - there[e] for e in sorted({*here, *there})}
+    return {element: n for element, n in counts.items() if n}
+
+
+def _composition(record: CalculationRecord) -> Counter:
+    structure = record.final or record.initial
+    return Counter(structure.composition if structure else {})
+
+
+def _phases(
+    bulk: Sequence[EosRecord | CalculationRecord], ions: tuple[str, str, str]
+) -> tuple[Phases, list[str]]:
+    """Phases from the records that are usable; BX2 may be missing, host and AX may not."""
+    usable = [r for r in bulk if r.status == "ok" and r.energy is not None]
+    missing = [
+        f"{r.address.candidate if r.address.candidate != 'none' else r.kind} ({r.status})"
+        for r in bulk
+        if r not in usable
+    ]
+    try:
+        return phases_from_records(usable, ions), missing
+    except MissingTerm as refusal:
+        host = _per_unit(usable, dict(zip(ions, (1, 1, 3), strict=True)))
+        salt = _per_unit(usable, {ions[0]: 1, ions[2]: 1})
+        if host is None or salt is None:
+            raise refusal from None
+        return Phases(host=host, ax=salt, bx2=float("nan")), [*missing, f"{ions[1]}{ions[2]}2"]
+
+
+def _per_unit(records: Sequence[EosRecord | CalculationRecord], formula: dict) -> float | None:
+    for record in records:
+        if isinstance(record, EosRecord) and record.composition == formula:
+            return record.energy.total_eV
+    return None
+
+
+def _ends(phases: Phases, ions: tuple[str, str, str]) -> list[tuple[str, float, bool | None]]:
+    """(phase, dmu in eV, inside the window) of each phase that is known, from rich to poor in AX."""
+    a, b, x = ions
+    names = {
+        "AX": f"{a}{x}",
+        "BX2": f"{b}{x}2",
+        "A4BX6": f"{a}4{b}{x}6",
+        "AB2X5": f"{a}{b}2{x}5",
+    }
+    if np.isnan(phases.bx2):
+        return [(names["AX"], 0.0, None)]
+    window = chemical_window(phases)
+    complete = phases.a4bx6 is not None and phases.ab2x5 is not None
+    found = []
+    for phase, dmu in sorted(window.bounds_eV.items(), key=lambda item: -item[1]):
+        within = window.lower_eV - 1e-9 <= dmu <= window.upper_eV + 1e-9
+        found.append((names[phase], float(dmu), within if complete or not within else None))
+    return found
+
+
+def _point(
+    phase: str,
+    dmu: float,
+    inside: bool | None,
+    pristine: CalculationRecord,
+    system: CalculationRecord,
+    removed: dict[str, int],
+    ions: tuple[str, str, str],
+    phases: Phases,
+) -> PotentialPoint:
+    _refuse_other_cell(pristine, system)
+    at = np.array([dmu])
+    formation = surface = None
+    if removed:
+        formation = float(
+            defect_formation_energy(
+                system.energy.total_eV, pristine.energy.total_eV, removed, ions, phases, at
+            )[0]
+        )
+    else:
+        cell = np.array(system.cell_ang)
+        area = float(np.linalg.norm(np.cross(cell[0], cell[1])))
+        per_area = surface_energy(
+            system.energy.total_eV, dict(_composition(system)), area, ions, phases, at
+        )
+        surface = float(per_area[0]) * EV_PER_ANG2_IN_J_PER_M2
+    return PotentialPoint(
+        phase=phase,
+        dmu_eV=dmu,
+        inside=inside,
+        formation_eV=formation,
+        surface_J_per_m2=surface,
+    )
+
+
+def _refuse_other_cell(pristine: CalculationRecord, system: CalculationRecord) -> None:
+    for record in (pristine, system):
+        if record.status != "ok" or record.energy is None:
+            raise MissingTerm(
+                f"slab {record.address.site}: {record.status} {record.reason}".strip()
+            )
+    if pristine.settings_hash != system.settings_hash or pristine.kpts != system.kpts:
+        raise SettingsMismatch("formation energy: the two slabs differ in settings or k-points")
+    if not np.allclose(pristine.cell_ang, system.cell_ang, atol=1e-4):
+        raise SettingsMismatch("formation energy: the two slabs differ in their cells")
