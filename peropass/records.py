@@ -83,7 +83,8 @@ class Energy(Part):
 
     electronic_eV is extrapolated to zero smearing width; dispersion_cs_eV is the part of dispersion_eV
     from pairs with Cs; dipole_eV is the Makov-Payne dipole term of a molecule in a cubic periodic box
-    (10.1103/PhysRevB.51.4014).
+    (10.1103/PhysRevB.51.4014); counterpoise_eV takes the superposition error out of a loaded slab in atomic orbitals
+    (positive; zero in plane waves).
     """
 
     electronic_eV: float
@@ -91,11 +92,14 @@ class Energy(Part):
     dispersion_eV: float = 0.0
     dispersion_cs_eV: float = 0.0
     dipole_eV: float = 0.0
+    counterpoise_eV: float = 0.0
     total_eV: float
 
     @model_validator(mode="after")
     def _adds_up(self) -> Energy:
-        found = self.electronic_eV + self.dispersion_eV + self.dipole_eV
+        found = (
+            self.electronic_eV + self.dispersion_eV + self.dipole_eV + self.counterpoise_eV
+        )
         if abs(found - self.total_eV) > ENERGY_SUM_TOLERANCE_EV:
             raise ValueError(f"total_eV {self.total_eV} is not the sum of its terms {found}")
         return self

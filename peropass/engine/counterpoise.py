@@ -54,10 +54,27 @@ class Counterpoise:
         return {**asdict(self), **{name: getattr(self, name) for name in sums}}
 
 
+def needs_counterpoise(atoms: Atoms, protocol: Protocol) -> bool:
+    """True for a slab with a ligand in atomic orbitals."""
+    held = atoms.arrays.get("fragment")
+    return (
+        protocol.engine == "gpaw"
+        and protocol.energy.mode == "lcao"
+        and held is not None
+        and set(np.unique(held)) == {0, 1}
+    )
+
+
 def counterpoise(
-    atoms: Atoms, protocol: Protocol, setting: Setting, log_folder: Path
+    atoms: Atoms,
+    protocol: Protocol,
+    setting: Setting,
+    log_folder: Path,
+    complex_eV: float | None = None,
 ) -> Counterpoise:
     """Interaction of ligand and slab, array ``fragment`` = 1 and 0, at the geometry of `atoms`.
+
+    `complex_eV` is the electronic energy of the complex where it is known.
 
     Raises
     ------
@@ -66,11 +83,10 @@ def counterpoise(
     """
     ligand = atoms.arrays["fragment"] == 1
     if ligand.all() or not ligand.any():
-        raise EngineError(
-            "counterpoise: both fragments must hold atoms (array `fragment`: 0 slab, 1 ligand)"
-        )
+        raise EngineError("counterpoise: array `fragment` must hold 0 (slab) and 1 (ligand)")
+    everything = np.ones(len(atoms), bool)
 
-    def energy(chosen: np.ndarray, name: str, ghosts: np.ndarray | None = None) -> float:
+    def energy(name: str, chosen: np.ndarray, ghosts: np.ndarray | None = None) -> float:
         real = chosen if ghosts is None else chosen & ~ghosts
         there = replace(
             setting,
@@ -80,12 +96,11 @@ def counterpoise(
         engine = GpawEngine(protocol, there, log_folder / name)
         return engine.evaluate(atoms[chosen], forces=False).electronic_eV
 
-    everything = np.ones(len(atoms), bool)
     orbitals = protocol.energy.mode == "lcao"
     return Counterpoise(
-        complex_eV=energy(everything, "complex"),
-        slab_eV=energy(~ligand, "slab"),
-        ligand_eV=energy(ligand, "ligand"),
-        slab_in_full_basis_eV=energy(everything, "slab-ghosts", ligand) if orbitals else None,
-        ligand_in_full_basis_eV=energy(everything, "ligand-ghosts", ~ligand) if orbitals else None,
+        complex_eV=energy("complex", everything) if complex_eV is None else complex_eV,
+        slab_eV=energy("slab", ~ligand),
+        ligand_eV=energy("ligand", ligand),
+        slab_in_full_basis_eV=energy("slab-ghosts", everything, ligand) if orbitals else None,
+        ligand_in_full_basis_eV=energy("ligand-ghosts", everything, ~ligand) if orbitals else None,
     )

@@ -17,6 +17,7 @@ from ase import Atoms
 from ase.io import read, write
 
 from peropass.engine import checks, dispersion, gpaw_calculator
+from peropass.engine.counterpoise import counterpoise, needs_counterpoise
 from peropass.engine.electronic import ElectronicResult, Engine, GpawEngine, Setting, ToyEngine
 from peropass.engine.journal import Journal, JournalStep
 from peropass.engine.protocol import Protocol
@@ -316,7 +317,7 @@ def _finished_record(
         found_checks += checks.energy_checks(result.steps, tolerance)
     if isinstance(engine, GpawEngine):
         found_checks += _engine_checks(result.atoms, job, engine, last)
-    energy = energy_of(result.atoms, job, result.steps[-1], last)
+    energy = energy_of(result.atoms, job, result.steps[-1], last, folder)
     failed = [check.name for check in found_checks if not check.passed]
     status, reason = "ok", ""
     if not result.converged and job.relax:
@@ -350,22 +351,29 @@ def _finished_record(
     )
 
 
-def energy_of(atoms: Atoms, job: Job, step: JournalStep, last: ElectronicResult) -> Energy:
-    """Itemised energy of the final structure; molecules get their dipole term."""
+def energy_of(
+    atoms: Atoms, job: Job, step: JournalStep, last: ElectronicResult, folder: Path = Path()
+) -> Energy:
+    """Itemised energy of the final structure; molecules get their dipole term, LCAO its counterpoise."""
     extra = dispersion.evaluate(
         atoms, job.protocol.energy.dispersion, job.protocol.energy.xc, pairs=True
     )
     dipole = 0.0
     if job.role == "molecule" and last.dipole_e_ang is not None:
         dipole = makov_payne_dipole(np.array(last.dipole_e_ang), float(atoms.cell.lengths()[0]))
+    basis = 0.0
+    if needs_counterpoise(atoms, job.protocol):
+        found = counterpoise(atoms, job.protocol, job.setting, folder, step.electronic_eV)
+        basis = -found.superposition_eV
     electronic = round(step.electronic_eV, 8)
-    shares = round(extra.energy_eV, 8), round(dipole, 8)
+    shares = round(extra.energy_eV, 8), round(dipole, 8), round(basis, 8)
     return Energy(
         electronic_eV=electronic,
         free_eV=round(step.free_eV, 8),
         dispersion_eV=shares[0],
         dispersion_cs_eV=round(extra.cs_pairs_eV, 8),
         dipole_eV=shares[1],
+        counterpoise_eV=shares[2],
         total_eV=electronic + sum(shares),
     )
 
