@@ -21,6 +21,8 @@ from peropass.errors import EngineError
 from peropass.ids import digest
 from peropass.records import LevelSet, LevelsRecord, StructureRef, write_record
 
+SLICES = "slices.npz"
+
 
 def run(atoms: Atoms, job: jobs.Job) -> LevelsRecord:
     """Levels of `atoms`; a finished result with the same physics is read, not recomputed."""
@@ -36,6 +38,7 @@ def run(atoms: Atoms, job: jobs.Job) -> LevelsRecord:
 def _run_alone(atoms: Atoms, job: jobs.Job, folder: Path, identity: str) -> LevelsRecord:
     finished = finished_result(folder, LevelsRecord)
     if finished is not None:
+        _publish_slices(folder, job.record)
         write_record(finished, job.record)
         return finished
     watch = Stopwatch(folder / "cost.json")
@@ -69,9 +72,25 @@ def _run_alone(atoms: Atoms, job: jobs.Job, folder: Path, identity: str) -> Leve
         **found,
     )
     write_record(record, folder / RESULT)
+    _publish_slices(folder, job.record)
     write_record(record, job.record)
     progress.finish()
     return record
+
+
+def slices_file(record: Path) -> Path:
+    """Where the density slices of a levels record lie; they are pictures, and absent in older results."""
+    return record.with_name(f"{record.name.removesuffix('.record.json')}.slices.npz")
+
+
+def _publish_slices(folder: Path, record: Path) -> None:
+    """Copy the slices beside the record, before it."""
+    source = folder / SLICES
+    if source.exists():
+        target = slices_file(record)
+        temporary = target.with_name(f".{target.name}.tmp")
+        temporary.write_bytes(source.read_bytes())
+        temporary.replace(target)
 
 
 def write_blocked(job: jobs.Job, reason: str, status: str = "missing") -> LevelsRecord:
@@ -98,7 +117,7 @@ def write_blocked(job: jobs.Job, reason: str, status: str = "missing") -> Levels
 
 
 def _levels(atoms: Atoms, job: jobs.Job, folder, progress: Progress) -> dict:
-    from peropass.engine.levels import extract_levels, hse_levels
+    from peropass.engine.levels import edge_densities, extract_levels, hse_levels
 
     engine = GpawEngine(
         job.protocol,
@@ -109,6 +128,8 @@ def _levels(atoms: Atoms, job: jobs.Job, folder, progress: Progress) -> dict:
     )
     engine.evaluate(atoms)
     wanted = job.protocol.levels
+    if engine.calculator.wfs.mode == "pw":
+        np.savez_compressed(folder / SLICES, **edge_densities(engine.calculator))
     found = extract_levels(
         engine.calculator, atoms, n_below=wanted.states_below, n_above=wanted.states_above, soc=True
     )

@@ -17,6 +17,7 @@ ANGULAR_MOMENTA = (0, 1, 2)
 # ASSUME states more than 10 eV below the highest occupied one are semicore: in a caesium lead halide
 # these are Cs 5s, Pb 5d and the halogen s, all chemically inert; the valence band is 5 eV wide.
 SEMICORE_DEPTH_EV = 10.0
+SLICE_FIELDS = ("density_per_ang3", "through_ang", "energies_eV", "filling", "band", "spin")
 WEIGHT_DECIMALS = 5
 ENERGY_DECIMALS = 6
 
@@ -162,6 +163,44 @@ def density_on_plane(
         "extent_ang": lengths[others],
         "through_ang": float(index / psi.shape[axis] * lengths[axis]),
     }
+
+
+def edge_densities(calc, *, each_side: int = 2) -> dict[str, np.ndarray]:
+    """Slices through the states next to the gap at the first k-point, without spin-orbit coupling.
+
+    Each slice is perpendicular to the first cell axis and goes through the atom that holds most of the state.
+
+    Returns
+    -------
+    dict of arrays
+        `density_per_ang3` (n, nlateral, nnormal), `extent_ang` (2,), `through_ang` (n,), `energies_eV`,
+        `filling`, `band`, `spin` (n,); lowest state first, spin up before spin down.
+    """
+    weights, energies, filling = (
+        _scalar_weights(calc),
+        np.asarray(calc.eigenvalues()),
+        _filling(calc),
+    )
+    places = calc.atoms.positions[:, 0]
+    found: dict[str, list] = {name: [] for name in SLICE_FIELDS}
+    for spin in range(len(energies)):
+        n_filled = int((filling[spin, 0] > 0.5).sum())
+        low, high = max(0, n_filled - each_side), min(_converged_bands(calc), n_filled + each_side)
+        for band in range(low, high):
+            holder = int(np.argmax(weights[spin, 0, band].sum(-1)))
+            plane = density_on_plane(calc, band=band, spin=spin, through_ang=float(places[holder]))
+            values = (
+                plane["density_per_ang3"].astype(np.float32),
+                plane["through_ang"],
+                energies[spin, 0, band],
+                filling[spin, 0, band],
+                band,
+                spin,
+            )
+            for name, value in zip(SLICE_FIELDS, values, strict=True):
+                found[name].append(value)
+            extent = plane["extent_ang"]
+    return {**{name: np.array(values) for name, values in found.items()}, "extent_ang": extent}
 
 
 def semicore_centroids(

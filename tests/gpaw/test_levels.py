@@ -239,3 +239,14 @@ def test_k_points_are_those_of_the_irreducible_zone():
         assert set(kpoint.tolist()) == {0, 1}
         held = [per_state * (levels.first_index + filling[kpoint == k].sum()) for k in (0, 1)]
         assert held == pytest.approx([60, 60], abs=1e-2)
+
+
+def test_slices_hold_the_states_next_to_the_gap(slabs):
+    """Two filled and two empty states; no slice is empty, none holds a negative density."""
+    from peropass.engine.levels import edge_densities
+
+    found = edge_densities(slabs[0][1])
+    assert (found["filling"] > 0.5).tolist() == [True, True, False, False]
+    assert (np.diff(found["energies_eV"]) >= 0).all()
+    assert (found["density_per_ang3"] >= 0).all()
+    assert (found["density_per_ang3"].max((1, 2)) > 0).all()
