@@ -11,7 +11,7 @@ import numpy as np
 from ase.io import read
 from pydantic import BaseModel, ConfigDict
 
-from peropass import paths
+from peropass import dispersion_models, paths
 from peropass.analysis import distortion as distortions
 from peropass.analysis import pipeline, ranking, uncertainty
 from peropass.check import checked
@@ -47,6 +47,7 @@ from peropass.surfaces.neighbours import ion_roles
 
 MONATOMIC_CATION = re.compile(r"\[([A-Z][a-z]?)\+(\d?)\]")
 ERROR_MODEL_FILE = Path("config/error-model.yaml")
+PHASES = (paths.RESERVOIR, paths.BULK)  # bulk phases that every campaign has
 
 
 @dataclass(frozen=True)
@@ -168,7 +169,7 @@ def _inputs(
     smiles: str,
     address: Address,
 ) -> pipeline.CandidateInputs:
-    phases = [place.read(EosRecord, pattern) for pattern in (paths.RESERVOIR, paths.BULK)]
+    phases = [place.read(EosRecord, pattern) for pattern in PHASES]
     known: dict[str, CalculationRecord | EosRecord] = {}
     thermo: dict[str, ThermoRecord] = {}
     for plan in planned:
@@ -187,20 +188,29 @@ def _inputs(
     own_heat = place.read(ThermoRecord, paths.MOLECULE_THERMO)
     if own_heat is not None:
         thermo[gas(smiles).name] = own_heat
+    slabs = {
+        "pristine": place.read(CalculationRecord, paths.PRISTINE),
+        "socket": place.read(CalculationRecord, paths.CLEAN),
+        "molecule": place.read(CalculationRecord, paths.MOLECULE),
+    }
+    loaded = _per_pose(place, CalculationRecord, paths.LOADED, poses)
+    native_poses = {key: _native_poses(place, key) for key in natives}
+    native_loaded = {
+        key: found
+        for key, records in native_poses.items()
+        if (found := _best_native(records)) is not None
+    }
+    native_molecule = {
+        key: found
+        for key in natives
+        if (found := place.read(CalculationRecord, paths.MOLECULE, candidate=key)) is not None
+    }
     return pipeline.CandidateInputs(
         planned=planned,
-        pristine=place.read(CalculationRecord, paths.PRISTINE),
-        socket=place.read(CalculationRecord, paths.CLEAN),
-        loaded=_per_pose(place, CalculationRecord, paths.LOADED, poses),
-        molecule=place.read(CalculationRecord, paths.MOLECULE),
-        native_loaded={
-            key: found for key in natives if (found := _best_native(place, key)) is not None
-        },
-        native_molecule={
-            key: found
-            for key in natives
-            if (found := place.read(CalculationRecord, paths.MOLECULE, candidate=key)) is not None
-        },
+        **slabs,
+        loaded=loaded,
+        native_loaded=native_loaded,
+        native_molecule=native_molecule,
         references=known,
         slab_fragments=_per_pose(place, CalculationRecord, paths.FRAGMENT, poses, part="slab"),
         ligand_fragments=_per_pose(place, CalculationRecord, paths.FRAGMENT, poses, part="ligand"),
@@ -209,6 +219,30 @@ def _inputs(
         levels_loaded=_per_pose(place, LevelsRecord, paths.LOADED_LEVELS, poses),
         thermo=thermo,
         files=_files(place, planned, poses, address),
+        dispersion={
+            record.provenance.physics_hash: models
+            for record, folder in [
+                (slabs["pristine"], place.file(paths.PRISTINE).parent),
+                (slabs["socket"], place.file(paths.CLEAN).parent),
+                (slabs["molecule"], place.file(paths.MOLECULE).parent),
+                *((r, place.file(paths.LOADED, pose=pose).parent) for pose, r in loaded.items()),
+                *((r, _native_folder(place, r)) for r in native_loaded.values()),
+                *(
+                    (r, place.file(paths.MOLECULE, candidate=key).parent)
+                    for key, r in native_molecule.items()
+                ),
+                *((phases[n], place.file(p).parent) for n, p in enumerate(PHASES)),
+                *(
+                    (known.get(gas(text).name), place.file(paths.REFERENCE, reference=key).parent)
+                    for key, text in references.items()
+                ),
+            ]
+            if (models := dispersion_models.of_record(record, folder))
+        },
+        native_pose_error={
+            key: uncertainty.pose_error(pipeline.pose_energies(records))
+            for key, records in native_poses.items()
+        },
     )
 
 
@@ -219,16 +253,25 @@ def _per_pose(
     return {pose: record for pose, record in found.items() if record is not None}
 
 
-def _best_native(place: Place, key: str) -> CalculationRecord | None:
+def _native_poses(place: Place, key: str) -> dict[str, CalculationRecord]:
+    """Relaxations of a native ligand on this socket by pose."""
     folder = place.file(paths.CANDIDATE, candidate=key).parent
-    records = {
+    return {
         file.parent.name: read_record(file, CalculationRecord, allow_toy=place.toy)
         for file in sorted(folder.glob("k*/relax.record.json"))
     }
+
+
+def _best_native(records: dict[str, CalculationRecord]) -> CalculationRecord | None:
     best = pipeline.best_pose(records)
     if best is not None:
         return records[best]
     return next(iter(records.values()), None)
+
+
+def _native_folder(place: Place, record: CalculationRecord) -> Path:
+    levels = {"candidate": record.address.candidate, "pose": record.address.pose}
+    return place.file(paths.LOADED, **levels).parent
 
 
 def _files(

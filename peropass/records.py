@@ -291,6 +291,10 @@ class ReactionEnergy(Part):
     value_eV: float | None
     dispersion_eV: float | None = None
     dispersion_cs_eV: float | None = None
+    dispersion_models_eV: dict[str, float] = Field(
+        default_factory=dict,
+        description="dispersion part of this reaction at the same geometries by model",
+    )
     error_eV: float | None = None
     terms: list[Term]
     status: Status = "ok"
@@ -439,6 +443,9 @@ class CandidateRecord(Record):
     n_atoms: int | None = None
     core_seconds: float = 0.0
     best_pose: str | None = None
+    pose_error_eV: float | None = Field(
+        default=None, description="from the spread of the relaxed poses; None for fewer than two"
+    )
     poses_file: str | None = None
     relax_files: list[str] = Field(default_factory=list)
     levels_file: str | None = None

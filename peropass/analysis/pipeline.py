@@ -9,9 +9,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from peropass.analysis import desorption, reaction_energies, traps
+from peropass.analysis import desorption, reaction_energies, traps, uncertainty
 from peropass.analysis.ranking import SELF_TEST, VERSUS_NATIVE
-from peropass.analysis.uncertainty import ErrorModel, sigma
+from peropass.analysis.reaction_errors import ReactionErrors, with_models
+from peropass.analysis.uncertainty import ErrorModel
 from peropass.chemistry.reactions import Reaction
 from peropass.errors import (
     AnalysisRefused,
@@ -87,6 +88,10 @@ class CandidateInputs:
         Gas species name -> thermo record.
     files : mapping
         Species name -> record file relative to the campaign folder.
+    dispersion : mapping
+        Identity of a calculation (`provenance.physics_hash`) -> dispersion model -> energy in eV.
+    native_pose_error : mapping
+        Library id of a native ligand -> error from the spread of its relaxed poses, eV.
     """
 
     planned: Sequence[PlannedReaction]
@@ -104,6 +109,8 @@ class CandidateInputs:
     levels_loaded: Mapping[str, LevelsRecord] = field(default_factory=dict)
     thermo: Mapping[str, ThermoRecord] = field(default_factory=dict)
     files: Mapping[str, str] = field(default_factory=dict)
+    dispersion: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    native_pose_error: Mapping[str, float | None] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -187,6 +194,7 @@ def assemble(
         n_atoms=_n_atoms(inputs.loaded, best),
         core_seconds=_core_seconds(inputs),
         best_pose=pose,
+        pose_error_eV=uncertainty.pose_error(pose_energies(inputs.loaded)),
         poses_file=poses_file,
         relax_files=list(relax_files),
         levels_file=levels_file,
@@ -279,13 +287,25 @@ def evaluate_reactions(
             )
             continue
         result = reaction_energies.evaluate(plan.reaction, energies, inputs.files)
+        result = with_models(result, energies, inputs.dispersion)
         if plan.kind == "vs-native" and not any(r.name == VERSUS_NATIVE for r in found):
             result = result.model_copy(update={"name": VERSUS_NATIVE})
         found.append(result)
     if role == "self-test":
         found += _self_test(inputs, energies)
-    dispersion = next((r.dispersion_eV or 0.0 for r in found if r.name == "binding"), 0.0)
-    return [_with_error(reaction, error_model, dispersion) for reaction in found]
+    native = next((_native_id(p) for p in inputs.planned if p.kind == "vs-native"), "")
+    errors = ReactionErrors(
+        error_model,
+        next((r for r in found if r.name == "binding"), None),
+        uncertainty.pose_error(pose_energies(inputs.loaded)),
+        {**inputs.native_pose_error, "": inputs.native_pose_error.get(native)},
+    )
+    return [errors.put_on(reaction) for reaction in found]
+
+
+def pose_energies(loaded: Mapping[str, CalculationRecord]) -> list[float]:
+    """Total energies of the poses that relaxed without complaint, eV."""
+    return [r.energy.total_eV for r in loaded.values() if r.status == "ok" and r.energy is not None]
 
 
 def _self_test(
@@ -300,23 +320,6 @@ def _self_test(
         return []
     reaction = Reaction(SELF_TEST, ((-1, binding.terms[2][1]), (1, exchange.terms[0][1])))
     return [reaction_energies.evaluate(reaction, energies, inputs.files)]
-
-
-def _with_error(
-    reaction: ReactionEnergy, error_model: ErrorModel, dispersion_eV: float
-) -> ReactionEnergy:
-    if reaction.value_eV is None or reaction.name == SELF_TEST:
-        return reaction
-    if reaction.name.startswith("vs-native"):
-        # A ligand that is its own native cancels term by term: no energy, no error.
-        if all(term.coefficient == 0 for term in reaction.terms):
-            return reaction.model_copy(update={"error_eV": 0.0})
-        native = dispersion_eV - (reaction.dispersion_eV or 0.0)
-        error = sigma(error_model, "vs_native", dispersion_eV, native)
-    else:
-        quantity = "exchange" if reaction.name.startswith("exchange") else "binding"
-        error = sigma(error_model, quantity, dispersion_eV)
-    return reaction.model_copy(update={"error_eV": error})
 
 
 def _native_id(plan: PlannedReaction) -> str:

@@ -16,12 +16,13 @@ import numpy as np
 
 from peropass.analysis import pareto
 from peropass.analysis.ranking_rows import (
-    compared_with_native,
     VERSUS_NATIVE,
     Socket,
     cheapest_channel,
+    compared_with_native,
     make_row,
     missing_rows,
+    own_errors,
     refuse_duplicates,
 )
 from peropass.analysis.ranking_table import csv_text, write_csv
@@ -288,7 +289,7 @@ def _score_members(
 ) -> tuple[list[RankedRow], list[str]]:
     axes = scale(used.raw)
     scores = score(axes, used.weights)
-    errors = _score_errors(rows, axes, used, model)
+    errors = _score_errors(rows, records, axes, used, model)
     nominal = ranks(scores)
     low, high = rank_intervals(scores, errors, seed, samples)
     weights_low, weights_high = weight_intervals(axes, used.weights, seed)
@@ -329,12 +330,17 @@ def _score_members(
 
 
 def _score_errors(
-    rows: Sequence[RankedRow], axes: ScaledAxes, used: _Energies, model: ErrorModel
+    rows: Sequence[RankedRow],
+    records: Sequence[CandidateRecord],
+    axes: ScaledAxes,
+    used: _Energies,
+    model: ErrorModel,
 ) -> ScoreErrors:
     """Errors of the energies, carried linearly into the score; the native's own error shifts all alike and drops out."""
     total = sum(used.weights.get(name, 0.0) for name in axes.names) or 1.0
     n, n_terms = len(rows), len(model.terms)
     dispersion = np.array([row.dispersion_share_eV or 0.0 for row in rows])
+    measured = [own_errors(record)[0] for record in records]
     common, own = np.zeros((n, n_terms)), np.zeros((n, n_terms))
     quantities = {
         "vs_native_eV": "binding",
@@ -347,7 +353,7 @@ def _score_errors(
         slope = used.weights.get(name, 0.0) / total
         uniform[:, m] = slope * axes.half_width[:, m]
         if name in quantities:
-            factors = loadings(model, dispersion, quantities[name])
+            factors = loadings(model, dispersion, quantities[name], measured)
             slope /= AXES[name].one - AXES[name].zero
             known = (axes.half_width[:, m] == 0)[:, None]
             common += slope * factors.common * known

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from peropass.analysis.desorption import Held, explain
-from peropass.analysis.uncertainty import ErrorModel, sigma
+from peropass.analysis.uncertainty import ErrorModel, Measured, dispersion_difference, sigma
 from peropass.errors import InputError
 from peropass.records import CandidateRecord, RankedRow
 
@@ -21,6 +21,7 @@ def make_row(record: CandidateRecord, model: ErrorModel) -> RankedRow:
     exchange = record.reaction("exchange")
     dispersion = 0.0 if binding is None else binding.dispersion_eV or 0.0
     native_dispersion = dispersion - (0.0 if versus is None else versus.dispersion_eV or 0.0)
+    measured, native = own_errors(record)
     lability = cheapest_channel(record)
     traps, formability, distortion = record.traps, record.formability, record.distortion
     return RankedRow(
@@ -34,12 +35,16 @@ def make_row(record: CandidateRecord, model: ErrorModel) -> RankedRow:
         site=record.address.site,
         status=record.status,
         binding_energy_eV=None if binding is None else binding.value_eV,
-        binding_error_eV=_error(binding, sigma(model, "binding", dispersion)),
+        binding_error_eV=_error(binding, sigma(model, "binding", dispersion, measured=measured)),
         vs_native_eV=None if versus is None else versus.value_eV,
-        vs_native_error_eV=_error(versus, sigma(model, "vs_native", dispersion, native_dispersion)),
+        vs_native_error_eV=_error(
+            versus, sigma(model, "vs_native", dispersion, native_dispersion, measured, native)
+        ),
         exchange_eV=None if exchange is None else exchange.value_eV,
         lability_eV=lability,
-        lability_error_eV=None if lability is None else sigma(model, "lability", dispersion),
+        lability_error_eV=None
+        if lability is None
+        else sigma(model, "lability", dispersion, measured=measured),
         dispersion_share_eV=None if binding is None else binding.dispersion_eV,
         dispersion_cs_eV=None if binding is None else binding.dispersion_cs_eV,
         trap_verdict=None if traps is None else traps.verdict,
@@ -57,6 +62,17 @@ def make_row(record: CandidateRecord, model: ErrorModel) -> RankedRow:
         role=record.role,
         reason="; ".join([record.reason, *record.anomalies] if record.reason else record.anomalies),
     )
+
+
+def own_errors(record: CandidateRecord) -> tuple[Measured, Measured]:
+    """What the records of a candidate say of its own errors, and of those of the native ligand."""
+    binding, versus = record.reaction("binding"), record.reaction(VERSUS_NATIVE)
+    models = [
+        None if r is None else dispersion_difference(r.dispersion_models_eV)
+        for r in (binding, versus)
+    ]
+    of_native = None if None in models else models[0] - models[1]
+    return Measured(record.pose_error_eV, models[0]), Measured(None, of_native)
 
 
 def compared_with_native(

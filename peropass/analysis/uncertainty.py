@@ -9,10 +9,15 @@ all ligands on a socket and the rest belongs to the ligand:
 
 so a common absolute error cancels against the native ligand, a common relative one leaves the difference of the
 dispersion parts, and the ligand's own part does not cancel. All standard deviations in eV.
+
+Two causes are replaced by what the records of a ligand show (`Measured`): `pose` by the spread of its relaxed poses,
+`dispersion` by the difference of two dispersion models over the same reaction. The latter is one draw for all ligands,
+because the same model errs for all of them: against the native ligand the difference of the differences is left.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -25,6 +30,7 @@ from peropass.errors import InputError
 
 Quantity = Literal["binding", "exchange", "vs_native", "lability"]
 Enters = Literal["binding", "exchange", "lability"]
+LEAST_POSE_ERROR_EV = 0.01
 
 
 class ErrorTerm(BaseModel):
@@ -97,11 +103,53 @@ def load_error_model(path: str | Path, protocol: str) -> ErrorModel:
         raise InputError(f"{path}: {key}", first.get("input"), first["msg"]) from None
 
 
+@dataclass(frozen=True)
+class Measured:
+    """What the records of one ligand say of its own errors, eV; None where they say nothing.
+
+    Attributes
+    ----------
+    pose_eV : float or None
+        See `pose_error`.
+    dispersion_eV : float or None
+        Dispersion part of the reaction by D4 minus that by D3(BJ), signed.
+    """
+
+    pose_eV: float | None = None
+    dispersion_eV: float | None = None
+
+
+UNKNOWN = Measured()
+
+
+def pose_error(energies_eV: Sequence[float]) -> float | None:
+    """How far the lowest of the relaxed poses may lie above the true minimum, eV; None for fewer than two.
+
+    (mean - lowest) / (n - 1): the maximum-likelihood estimate for energies that are exponentially distributed above
+    their floor, whose lowest of n lies s/n above it with standard deviation s/n.
+    """
+    # ASSUME relaxed poses are exponentially distributed above the true minimum; poses that fall together leave 10 meV.
+    n = len(energies_eV)
+    if n < 2:
+        return None
+    values = np.asarray(energies_eV, float)
+    return max(LEAST_POSE_ERROR_EV, float(values.mean() - values.min()) / (n - 1))
+
+
+def dispersion_difference(models_eV: Mapping[str, float]) -> float | None:
+    """D4 minus D3(BJ), eV; None unless both are known."""
+    if "d3bj" not in models_eV or "d4" not in models_eV:
+        return None
+    return models_eV["d4"] - models_eV["d3bj"]
+
+
 def sigma(
     model: ErrorModel,
     quantity: Quantity,
     dispersion_eV: float = 0.0,
     native_dispersion_eV: float = 0.0,
+    measured: Measured = UNKNOWN,
+    native_measured: Measured = UNKNOWN,
 ) -> float:
     """Standard deviation of one number, eV.
 
@@ -109,10 +157,12 @@ def sigma(
     ----------
     dispersion_eV, native_dispersion_eV
         Dispersion part of the binding energy of the ligand and of the native ligand.
+    measured, native_measured
+        What their records say of their own errors.
     """
-    loads = loadings(model, np.array([dispersion_eV]), quantity)
+    loads = loadings(model, np.array([dispersion_eV]), quantity, [measured])
     if quantity == "vs_native":
-        native = loadings(model, np.array([native_dispersion_eV]), "binding")
+        native = loadings(model, np.array([native_dispersion_eV]), "binding", [native_measured])
         common = loads.common - native.common
         own = loads.own**2 + native.own**2
     else:
@@ -128,25 +178,41 @@ class Loadings:
     own: np.ndarray
 
 
-def loadings(model: ErrorModel, dispersion_eV: np.ndarray, quantity: Quantity) -> Loadings:
+def loadings(
+    model: ErrorModel,
+    dispersion_eV: np.ndarray,
+    quantity: Quantity,
+    measured: Sequence[Measured] | None = None,
+) -> Loadings:
     """Error factors of `quantity` for n ligands, before the native ligand is subtracted.
 
     Parameters
     ----------
     dispersion_eV : array, shape (n,)
         Dispersion part of each binding energy.
+    measured : sequence of Measured, length n
+        What the records of each ligand say; replaces the terms `pose` and `dispersion` of the model.
     """
     dispersion = np.asarray(dispersion_eV, float)
+    found = measured or [UNKNOWN] * len(dispersion)
+    pose = np.array([np.nan if m.pose_eV is None else m.pose_eV for m in found])
+    models = np.array([np.nan if m.dispersion_eV is None else m.dispersion_eV for m in found])
     sign = -1.0 if quantity == "lability" else 1.0
     common, own = [], []
-    for term in model.terms.values():
+    for name, term in model.terms.items():
         if term.enters not in ("binding", quantity):
             size = np.zeros_like(dispersion)
         elif term.sigma_eV is not None:
             size = np.full_like(dispersion, term.sigma_eV)
         else:
             size = term.of_dispersion * dispersion
+        share = np.full_like(dispersion, term.common)
+        if name == "pose" and term.enters == "binding":
+            size = np.where(np.isnan(pose), size, pose)
+        elif name == "dispersion" and term.enters == "binding":
+            size = np.where(np.isnan(models), size, models)
+            share = np.where(np.isnan(models), share, 1.0)
         size = size * (sign if term.enters == "binding" else 1.0)
-        common.append(size * np.sqrt(term.common))
-        own.append(size * np.sqrt(1.0 - term.common))
+        common.append(size * np.sqrt(share))
+        own.append(size * np.sqrt(1.0 - share))
     return Loadings(np.array(common).T, np.array(own).T)

@@ -97,7 +97,7 @@ const Card = {
   ligand(k) {
     return facts([["full ligand", h("code", null, k.full_smiles)], ["model", h("code", null, k.model_smiles)], ["truncation", k.truncation], ["class", k.ligand_class], ["library id", k.ligand], ["role", k.role],
       ["coverage", k.coverage === null ? null : `${num(k.coverage)} per surface A site`], ["length of the full ligand", k.chain_length_ang === null ? null : `${num(k.chain_length_ang, 1)} \u00c5`],
-      ["footprint", k.footprint_ang2 === null ? null : `${num(k.footprint_ang2, 1)} \u00c5\u00b2`], ["best pose", k.best_pose], ["atoms", k.n_atoms], ["cost", `${num(k.core_seconds, 0)} core-seconds (${clock(k.core_seconds)})`]]);
+      ["footprint", k.footprint_ang2 === null ? null : `${num(k.footprint_ang2, 1)} \u00c5\u00b2`], ["best pose", k.best_pose], ["error from the spread of relaxed poses", k.pose_error_eV === null ? null : `${num(k.pose_error_eV, 3)} eV`], ["atoms", k.n_atoms], ["cost", `${num(k.core_seconds, 0)} core-seconds (${clock(k.core_seconds)})`]]);
   },
 
   reaction(r) {
@@ -105,7 +105,7 @@ const Card = {
     if (!r.terms.length) return head;
     const product = (t) => t.energy_eV === null ? null : t.coefficient * t.energy_eV;
     const sum = r.terms.every((t) => t.energy_eV !== null) ? r.terms.reduce((a, t) => a + product(t), 0) : null;
-    return [head, r.dispersion_eV === null ? null : h("p", { class: "quiet" }, `of it dispersion ${signed(r.dispersion_eV, 3)} eV${r.dispersion_cs_eV === null ? "" : `, from pairs with Cs ${signed(r.dispersion_cs_eV, 3)} eV`}`),
+    return [head, r.dispersion_eV === null ? null : h("p", { class: "quiet" }, `of it dispersion ${signed(r.dispersion_eV, 3)} eV${r.dispersion_cs_eV === null ? "" : `, from pairs with Cs ${signed(r.dispersion_cs_eV, 3)} eV`}${Object.keys(r.dispersion_models_eV || {}).length ? `; by model ${Object.entries(r.dispersion_models_eV).map(([m, v]) => `${{ d3bj: "D3(BJ)", d4: "D4" }[m] || m} ${signed(v, 3)}`).join(", ")}` : ""}`),
       grid(`Terms of ${r.name}`, ["species", ["coefficient", "n"], ["energy / eV", "n"], ["coefficient \u00d7 energy / eV", "n"], "record"],
         r.terms.map((t) => [t.species, [signed(t.coefficient, Number.isInteger(t.coefficient) ? 0 : 3), "n"], [num(t.energy_eV, 4), "n"], [num(product(t), 4), "n"], h("code", null, t.record || DASH)]),
         ["sum", "", "", [num(sum, 4), "n"], ""])];

@@ -208,9 +208,7 @@ def test_lead_halide_from_the_host_and_from_its_own_bulk_close_a_cycle(energies,
     ions = HostIons()
     complex_gas = Species("MAPbBr3(g)", add(PAIR.composition, ions.dihalide.composition))
     for species, value in ((ions.host, -7.3), (ions.dihalide, -5.1), (complex_gas, -8.6)):
-        energies[species.name] = make_calculation(
-            dict(species.composition), value, role="molecule"
-        )
+        energies[species.name] = make_calculation(dict(species.composition), value, role="molecule")
     supply = ((-1, ions.host), (1, ions.salt))
     from_host = desorption_complex(LOADED, SOCKET, ions.dihalide, complex_gas, True, supply)
     from_bulk = desorption_complex(LOADED, SOCKET, ions.dihalide, complex_gas, True)

@@ -170,3 +170,26 @@ def test_fragments_give_the_decomposition(build, make_calculation):
 def test_cost_counts_the_candidates_own_jobs_only(build):
     # One loaded slab and one molecule of ten core-seconds each.
     assert build("kx").core_seconds == pytest.approx(20.0)
+
+
+def test_dispersion_by_model_is_summed_over_each_reaction(build):
+    energies = {"slab-kx": (-2.2, -2.1), "socket": (-1.7, -1.75), "kx": (-0.02, -0.01)}
+    energies |= {"slab-ma-br": (-2.4, -2.35), "ma-br": (-0.05, -0.06)}
+    known = {name: {"d3bj": d3, "d4": d4} for name, (d3, d4) in energies.items()}
+    record = build("kx", dispersion=known)
+    binding = record.reaction("binding").dispersion_models_eV
+    assert binding["none"] == 0
+    assert binding["d3bj"] == pytest.approx(-2.2 + 1.7 + 0.02)
+    assert binding["d4"] == pytest.approx(-2.1 + 1.75 + 0.01)
+    versus = record.reaction("vs-native").dispersion_models_eV
+    # Against the native the socket drops out.
+    assert versus["d4"] == pytest.approx(-2.1 + 0.01 + 2.35 - 0.06)
+    # No model of the reservoir and the pristine slab: no difference is made up.
+    assert record.reaction("exchange").dispersion_models_eV == {}
+
+
+def test_relaxed_poses_give_their_own_error(build):
+    assert build("kx").pose_error_eV is None
+    # -104.0 and -103.9: the mean lies 0.05 eV above the lowest.
+    assert build("kx", statuses=("ok", "ok")).pose_error_eV == pytest.approx(0.05)
+    assert build("kx", statuses=("ok", "anomalous")).pose_error_eV is None

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from peropass.analysis.thermochemistry import (
-    STANDARD_ENTROPIES,
     FRUSTRATED_WAVENUMBER_CM,
+    STANDARD_ENTROPIES,
     IdealGas,
     concentration_of_pressure,
     debye_free_energy,

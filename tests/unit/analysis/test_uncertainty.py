@@ -3,9 +3,19 @@
 import math
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from peropass.analysis.uncertainty import ErrorModel, ErrorTerm, load_error_model, sigma
+from peropass.analysis.uncertainty import (
+    LEAST_POSE_ERROR_EV,
+    ErrorModel,
+    ErrorTerm,
+    Measured,
+    dispersion_difference,
+    load_error_model,
+    pose_error,
+    sigma,
+)
 from peropass.errors import InputError
 
 SHIPPED = Path(__file__).parents[3] / "config" / "error-model.yaml"
@@ -83,3 +93,38 @@ def test_bad_error_models_are_refused_in_one_line(tmp_path, text, named):
     assert named in str(caught.value)
     assert str(path) in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_two_equal_poses_leave_the_least_error_and_one_leaves_the_assumption():
+    assert pose_error([-10.0]) is None
+    assert pose_error([-10.0, -10.0]) == LEAST_POSE_ERROR_EV
+
+
+def test_pose_error_is_the_gap_of_the_lowest_to_the_floor_of_an_exponential():
+    """The lowest of n draws with mean spacing s lies s/n above the floor, on average and in scatter."""
+    draws = np.random.default_rng(3).exponential(0.3, size=(4000, 5))
+    estimates = [pose_error(row) for row in draws]
+    assert np.mean(estimates) == pytest.approx(draws.min(axis=1).mean(), rel=0.05)
+    assert np.mean(estimates) == pytest.approx(0.3 / 5, rel=0.05)
+
+
+def test_measured_pose_error_takes_the_place_of_the_assumed_one():
+    own = model(pose={"sigma_eV": 0.06})
+    assert sigma(own, "binding", measured=Measured(pose_eV=0.02)) == pytest.approx(0.02)
+    assert sigma(
+        own, "vs_native", measured=Measured(pose_eV=0.03), native_measured=Measured(pose_eV=0.04)
+    ) == pytest.approx(0.05)
+
+
+def test_a_dispersion_model_errs_alike_for_both_ligands():
+    spread = model(dispersion={"of_dispersion": 0.2, "common": 0.7})
+    one, other = Measured(dispersion_eV=0.08), Measured(dispersion_eV=0.03)
+    assert sigma(spread, "binding", -1.0, measured=one) == pytest.approx(0.08)
+    assert sigma(spread, "vs_native", -1.0, -1.0, one, one) == 0
+    assert sigma(spread, "vs_native", -1.0, -1.0, one, other) == pytest.approx(0.05)
+    assert sigma(spread, "lability", -1.0, measured=one) == pytest.approx(0.08)
+
+
+def test_difference_of_models_needs_both():
+    assert dispersion_difference({"none": 0.0, "d3bj": -0.5, "d4": -0.4}) == pytest.approx(0.1)
+    assert dispersion_difference({"none": 0.0, "d3bj": -0.5}) is None
