@@ -53,7 +53,7 @@ controls: setup  ## the trap controls (hours; resumes)
 	@peropass run config/controls.yaml --cores $(CORES)
 
 convergence: setup  ## the ladder behind the error model (hours; resumes)
-	@peropass run config/convergence.yaml --cores $(CORES)
+	@peropass convergence
 
 lint: setup  ## style of Python, rule files and workflow
 	@ruff check peropass scripts tests

@@ -1,0 +1,107 @@
+"""Single points of convergence ladders: one setting refined, everything else as in the campaign that relaxed the structures."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from ase import Atoms
+
+from peropass.engine import jobs
+from peropass.engine.electronic import Setting
+from peropass.engine.protocol import Protocol
+from peropass.engine.spin import needs_spin
+from peropass.records import Address, CalculationRecord
+from peropass.surfaces.thickness import add_bulk_layers
+
+
+@dataclass(frozen=True)
+class Start:
+    """Relaxed structures of one probe: loaded slab, empty socket, molecule in its box."""
+
+    loaded: Atoms
+    socket: Atoms
+    molecule: Atoms
+    kpts: tuple[int, int, int]
+    margin_ang: float
+    a_ang: float
+    layers: int
+
+
+@dataclass(frozen=True)
+class Point:
+    """One species of one rung: what to compute and at which settings."""
+
+    species: str
+    atoms: Atoms
+    protocol: Protocol
+    setting: Setting
+    role: str
+
+
+def points(start: Start, protocol: Protocol, ladder: str, rung: float) -> list[Point]:
+    """The three calculations behind the binding energy of one rung: loaded, socket, molecule."""
+    slabs = {"loaded": start.loaded, "socket": start.socket}
+    molecule, kpts = start.molecule, start.kpts
+    if ladder == "cutoff":
+        energy = protocol.energy.model_copy(update={"ecut_eV": float(rung)})
+        protocol = protocol.model_copy(update={"energy": energy})
+    elif ladder == "k_points":
+        kpts = (int(rung), int(rung), 1)
+    elif ladder == "vacuum":
+        slabs = {name: higher(atoms, rung) for name, atoms in slabs.items()}
+    elif ladder == "layers":
+        pairs = (int(rung) - start.layers) // 2
+        if pairs:
+            slabs = {
+                name: add_bulk_layers(atoms, start.a_ang, pairs) for name, atoms in slabs.items()
+            }
+    elif ladder == "box":
+        molecule = roomier(molecule, rung - start.margin_ang)
+    found = [
+        Point(name, atoms, protocol, _setting(atoms, True, kpts), "slab")
+        for name, atoms in slabs.items()
+    ]
+    found.append(
+        Point("molecule", molecule, protocol, _setting(molecule, False, (1, 1, 1)), "molecule")
+    )
+    return found
+
+
+def higher(slab: Atoms, by_ang: float) -> Atoms:
+    """The slab in a cell that is `by_ang` higher, all of it added above."""
+    atoms = slab.copy()
+    cell = slab.cell.array.copy()
+    cell[2, 2] += by_ang
+    atoms.set_cell(cell)
+    return atoms
+
+
+def roomier(molecule: Atoms, by_ang: float) -> Atoms:
+    """The molecule in a cubic box with `by_ang` more vacuum on every side."""
+    atoms = molecule.copy()
+    edge = float(molecule.cell.lengths()[0]) + 2 * by_ang
+    atoms.set_cell([edge] * 3)
+    atoms.positions += by_ang
+    return atoms
+
+
+def run(point: Point, probe: str, folder: Path, command: str = "") -> CalculationRecord:
+    """Energy of one point; equal calculations of several ladders are one file and run once."""
+    job = jobs.Job(
+        address=Address(campaign="convergence", protocol=point.protocol.name, candidate=probe),
+        protocol=point.protocol,
+        record=folder,
+        role=point.role,
+        stage="fragments",
+        setting=point.setting,
+        relax=False,
+        command=command,
+    )
+    identity = jobs.physics_hash(point.atoms, job)
+    record = folder / identity / "point.record.json"
+    return jobs.run(point.atoms, jobs.Job(**{**vars(job), "record": record}))
+
+
+def _setting(atoms: Atoms, slab: bool, kpts: tuple[int, int, int]) -> Setting:
+    return Setting(slab=slab, kpts=kpts, spin_polarised=needs_spin(atoms))
