@@ -101,6 +101,8 @@ def in_words(record: SiteRecord) -> str:
     counted = [state for state in record.states if state.depth_eV > (record.margin_eV or 0.0)]
     total = record.n_traps + record.n_ligand_levels
     head = "no level inside the gap" if not counted else "no trap"
+    if record.address.site == "pristine" and record.address.candidate == "none":
+        head = "no edge that is a localised level"
     if total:
         parts = []
         if record.n_traps:

@@ -36,7 +36,8 @@ def trap_fields(
 
     Hybrid levels decide where both slabs have them, else those of the functional, always with spin-orbit
     coupling. The count is repeated with the slab shifted by plus and minus the error of the alignment
-    and with the margin not widened: `n_traps_low` and `n_traps_high` are its extremes.
+    and with the margin not widened: `n_traps_low` and `n_traps_high` are its extremes. Of the pristine slab itself
+    those edges are counted that are localised levels, since its own gap holds no level by definition.
 
     Raises
     ------
@@ -59,6 +60,10 @@ def trap_fields(
     ]
     counts = [variant.n_all for variant in variants]
     scalar = analyse("scalar") if pristine.scalar and system.scalar else None
+    edges = own_edge_traps(pristine, kind=kind, thresholds=limits)
+    own = pristine.address == system.address
+    if own:  # its window is its own gap: what can be a trap are its edges
+        counts = [len(edges)]
     vbm, _ = lv.host_edges(lv.spectrum(pristine, kind))
     name = "slab"
     return {
@@ -76,7 +81,7 @@ def trap_fields(
         ),
         "states": found.states,
         "states_scalar": scalar.states if scalar else [],
-        "n_traps": found.n_traps,
+        "n_traps": len(edges) if own else found.n_traps,
         "n_ligand_levels": found.n_ligand_levels,
         "n_traps_low": min(counts),
         "n_traps_high": max(counts),
@@ -84,7 +89,7 @@ def trap_fields(
         "checks": found.alignment.checks(name),
         "flags": [
             *found.alignment.flags(name),
-            *(f"pristine slab: {text}" for text in own_edge_traps(pristine, kind=kind)),
+            *(f"pristine slab: {text}" for text in edges),
             *found.flags,
         ],
     }

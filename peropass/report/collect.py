@@ -20,6 +20,7 @@ from peropass.ids import structure_hash
 from peropass.records import (
     CalculationRecord,
     CandidateRecord,
+    ControlsRecord,
     EosRecord,
     LevelsRecord,
     PosesRecord,
@@ -30,6 +31,7 @@ from peropass.records import (
     read_record,
 )
 from peropass.report.extxyz import read_extxyz
+from peropass.report.sites import SiteEvidence, collect_controls, collect_sites
 
 RANKING_FILE = "ranking.json"
 CANDIDATE_GLOB = "*/*/*/*/*/candidate.record.json"  # protocol/host/termination/site/candidate
@@ -100,6 +102,8 @@ class Collection:
     evidence: list[Evidence] = field(default_factory=list)
     eos: list[EosRecord] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
+    sites: list[SiteEvidence] = field(default_factory=list)
+    controls: ControlsRecord | None = None
 
     @property
     def settings(self) -> dict:
@@ -107,6 +111,8 @@ class Collection:
         for one in self.evidence:
             for calculation in one.calculations:
                 return calculation.record.settings
+        if self.controls is not None:
+            return self.controls.settings
         return self.eos[0].settings if self.eos else {}
 
     @property
@@ -123,6 +129,8 @@ class Collection:
             if one.levels is not None:
                 yield one.levels
             yield from (c.record for c in one.calculations)
+        for site in self.sites:
+            yield site.record
 
 
 def row_key(row: RankedRow) -> Key:
@@ -288,7 +296,8 @@ def collect(folder: str | Path) -> Collection:
         if (r := reader.record(p, EosRecord)) is not None
     ]
     kept, eos = _one_protocol(evidence, eos, ranking, reader.problems)
-    return Collection(reader.folder, ranking, kept, eos, reader.problems)
+    sites, controls = collect_sites(reader), collect_controls(reader)
+    return Collection(reader.folder, ranking, kept, eos, reader.problems, sites, controls)
 
 
 def _evidence(reader: Reader, row: RankedRow, candidates: dict) -> Evidence | None:

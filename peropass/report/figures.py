@@ -15,6 +15,7 @@ from matplotlib.figure import Figure
 from peropass.records import RankedRow
 from peropass.report.collect import Collection, Evidence
 from peropass.report.level_diagram import SVG_SETTINGS, save_figure, save_level_diagram
+from peropass.report.sites import write_site_figures
 
 FORMATS = ("svg", "pdf")
 MOST_ROWS = 40
@@ -130,7 +131,7 @@ def _bare(ax: Axes) -> None:
 
 
 def write_figures(collection: Collection, folder: str | Path) -> list[Path]:
-    """The ranking of every socket, and the level diagrams of its best rows, as SVG and PDF."""
+    """The ranking of every socket, level diagrams of its best rows, and the figures of its sites, as SVG and PDF."""
     folder = Path(folder)
     written: list[Path] = []
     sockets: dict[tuple[str, str, str], list[Evidence]] = {}
@@ -154,7 +155,7 @@ def write_figures(collection: Collection, folder: str | Path) -> list[Path]:
             )
             for suffix in FORMATS
         ]
-    return written
+    return [*written, *write_site_figures(collection.sites, folder)]
 
 
 def _with_levels(collection: Collection) -> list[Evidence]:

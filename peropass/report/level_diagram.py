@@ -14,7 +14,7 @@ from pathlib import Path
 from matplotlib import rc_context
 from matplotlib.figure import Figure
 
-from peropass.records import GapState, LevelsRecord, TrapReport
+from peropass.records import GapState, LevelSet, LevelsRecord, SiteRecord, TrapReport
 
 SHOWN_BEYOND_EDGE_EV = 0.8
 LETTER_STEP = 0.04  # of the energy range
@@ -93,6 +93,26 @@ def diagram_panels(
     panels.append(
         _panel(report.levels, report.gap_pristine_eV, (pristine, socket, loaded), report, states)
     )
+    return panels
+
+
+def site_panels(pristine: LevelsRecord, system: LevelsRecord, record: SiteRecord) -> list[Panel]:
+    """The same for a slab against the pristine one alone, from its site record."""
+    panels = []
+    for kind, gap, states in (
+        ("scalar", record.gap_scalar_pristine_eV, record.states_scalar),
+        (record.levels, record.gap_pristine_eV, record.states),
+    ):
+        if gap is None:
+            continue
+        zero = _valence_edge(getattr(pristine, kind))
+        loaded = record.address.candidate != "none"
+        names = ("pristine", "with ligand" if loaded else record.address.site)
+        columns = [Column(names[0], _levels(getattr(pristine, kind), zero, gap, []))]
+        if loaded or record.address.site != "pristine":
+            shifted = zero + (record.alignment_eV or 0.0)
+            columns.append(Column(names[1], _levels(getattr(system, kind), shifted, gap, states)))
+        panels.append(Panel(kind=kind, gap_eV=gap, columns=columns))
     return panels
 
 
@@ -176,8 +196,7 @@ def _panel(
     report: TrapReport,
     states: tuple[list[GapState], list[GapState]],
 ) -> Panel:
-    reference = getattr(records[0], kind)
-    edge = max(e for e, f in zip(reference.energies_eV, reference.filling, strict=True) if f > 0.5)
+    edge = _valence_edge(getattr(records[0], kind))
     shifts = (0.0, report.alignment_before_eV or 0.0, report.alignment_eV)
     names = ("pristine", "defect", "passivated")
     columns = [
@@ -185,6 +204,10 @@ def _panel(
         for name, record, shift, found in zip(names, records, shifts, ([], *states), strict=True)
     ]
     return Panel(kind=kind, gap_eV=gap, columns=columns)
+
+
+def _valence_edge(levels: LevelSet) -> float:
+    return max(e for e, f in zip(levels.energies_eV, levels.filling, strict=True) if f > 0.5)
 
 
 def _levels(levels, zero_eV: float, gap: float, states: list[GapState]) -> list[DrawnLevel]:

@@ -19,8 +19,10 @@ from markupsafe import Markup
 from peropass.records import Check, write_text
 from peropass.report import payload
 from peropass.report.collect import Collection, collect
+from peropass.report.level_diagram import figure_svg
 from peropass.report.limits import GENERAL_LIMITS, assumptions, settings_line
 from peropass.report.methods import methods, versions
+from peropass.report.sites import site_view, surface_figures
 from peropass.report.tables import write_tables
 from peropass.report.validation import Comparison, all_passed, checks, comparisons
 
@@ -142,6 +144,18 @@ def build_report(
             checks=checked,
             validated=all_passed(compared, checked),
             links=context.links,
+            controls=collection.controls,
+            main="sites"
+            if collection.controls is not None and not collection.evidence
+            else "ranking",
+            outcomes=Counter(row.outcome for row in collection.controls.rows)
+            if collection.controls is not None
+            else {},
+            sites=[site_view(one) for one in collection.sites],
+            windows=[
+                (name, figure_svg(figure))
+                for name, figure in surface_figures(collection.sites).items()
+            ],
         )
     )
     return Report(
@@ -193,6 +207,8 @@ def _settings_hash(collection: Collection) -> str:
     for one in collection.evidence:
         for calculation in one.calculations:
             return calculation.record.settings_hash
+    if collection.controls is not None:
+        return collection.controls.settings_hash
     return collection.eos[0].settings_hash if collection.eos else ""
 
 

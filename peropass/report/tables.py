@@ -55,6 +55,12 @@ def as_data(collection: Collection) -> dict:
         "candidates": [
             one.candidate.model_dump() for one in collection.evidence if one.candidate is not None
         ],
+        "sites": [one.record.model_dump() for one in collection.sites],
+        "controls": (
+            None
+            if collection.controls is None
+            else [row.model_dump() for row in collection.controls.rows]
+        ),
         "left_out": [vars(problem) for problem in collection.problems],
         "methods": {"text": found.text, "references": found.references},
     }

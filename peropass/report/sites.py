@@ -1,0 +1,330 @@
+"""Sites and surfaces for the report: what stands behind each bare slab, its numbers, and its figures."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+from zipfile import BadZipFile
+
+import numpy as np
+from matplotlib.figure import Figure
+from numpy.lib.npyio import NpzFile
+
+from peropass.analysis.controls import in_words
+from peropass.analysis.level_classes import TRAP_LABELS
+from peropass.analysis.levels import projected_density
+from peropass.records import ControlsRecord, LevelsRecord, SiteRecord
+from peropass.report.electronic_figures import density_figure, state_figure
+from peropass.report.level_diagram import (
+    Panel,
+    draw_level_diagram,
+    figure_svg,
+    save_figure,
+    site_panels,
+)
+from peropass.report.surface_figures import window_figure
+
+if TYPE_CHECKING:
+    from peropass.report.collect import Reader
+
+SITE_GLOB = "*/*/*/*/*/*/site.record.json"  # protocol/host/termination/site/candidate/pose
+CONTROLS_FILE = "controls.record.json"
+SLICES = "levels.slices.npz"
+DENSITY_POINTS = 200
+DENSITY_BEYOND_EV = 1.2
+DENSITY_WIDTH_EV = 0.05
+PLANE_ATOMS_ANG = 1.5  # atoms this near to the plane of a slice are marked on it
+
+
+@dataclass(frozen=True)
+class Slices:
+    """Densities (n, nlateral, nnormal) of states next to the gap, without spin-orbit coupling."""
+
+    density_per_ang3: np.ndarray
+    extent_ang: np.ndarray
+    through_ang: np.ndarray
+    energies_eV: np.ndarray
+    filling: np.ndarray
+    band: np.ndarray
+    spin: np.ndarray
+
+
+@dataclass(frozen=True)
+class SiteEvidence:
+    """A site record with the levels behind it; None where they are missing."""
+
+    file: str
+    record: SiteRecord
+    levels: LevelsRecord | None = None
+    pristine: LevelsRecord | None = None
+    slices: Slices | None = None
+
+    @property
+    def name(self) -> str:
+        a = self.record.address
+        ligand = [] if a.candidate == "none" else [a.candidate]
+        return " / ".join([a.host, a.termination, a.site, *ligand])
+
+    @property
+    def file_stem(self) -> str:
+        return self.name.replace(" / ", ".")
+
+
+@dataclass(frozen=True)
+class SiteView:
+    """One site as the page shows it: sentence, table of numbers, flags, SVG figures by caption."""
+
+    name: str
+    file: str
+    status: str
+    words: str
+    facts: list[tuple[str, str]]
+    flags: list[str]
+    states: list[dict]
+    figures: list[tuple[str, str]] = field(default_factory=list)
+
+
+def collect_sites(reader: Reader) -> list[SiteEvidence]:
+    """Every site record below the campaign folder that can be read, with what stands beside it."""
+    found = []
+    for path in sorted(reader.folder.glob(SITE_GLOB)):
+        if any(part.startswith("work-") for part in path.parts):
+            continue
+        record = reader.record(path, SiteRecord)
+        if record is None:
+            continue
+        site = path.parents[2]
+        pristine = site.parent / "pristine" / "none" / "none" / "levels.record.json"
+        found.append(
+            SiteEvidence(
+                reader.relative(path),
+                record,
+                reader.shared(path.with_name("levels.record.json"), LevelsRecord),
+                reader.shared(pristine, LevelsRecord),
+                read_slices(path.with_name(SLICES)),
+            )
+        )
+    return found
+
+
+def collect_controls(reader: Reader) -> ControlsRecord | None:
+    """The table of controls, where the campaign has one."""
+    path = reader.folder / CONTROLS_FILE
+    return reader.record(path, ControlsRecord) if path.exists() else None
+
+
+def read_slices(path: Path) -> Slices | None:
+    """Density slices beside a levels record; None where there are none or the file is torn."""
+    if not path.exists():
+        return None
+    try:
+        with np.load(path, allow_pickle=False) as stored:
+            return _slices(stored)
+    except (OSError, ValueError, KeyError, BadZipFile):
+        return None
+
+
+def _slices(stored: NpzFile) -> Slices:
+    return Slices(**{name: stored[name] for name in Slices.__dataclass_fields__})
+
+
+def site_figures(one: SiteEvidence) -> dict[str, Figure]:
+    """Name -> figure, those whose data are there: level diagram, densities of states, slices of states."""
+    if one.record.n_traps is None or one.levels is None or one.pristine is None:
+        return {}
+    figures = {"levels": draw_level_diagram(panels_of(one))}
+    figures["density"] = _densities(one)
+    if one.slices is not None:
+        for n in _shown_slices(one):
+            figures[f"state-{n}"] = _slice(one, n)
+    return figures
+
+
+def panels_of(one: SiteEvidence) -> list[Panel]:
+    """Panels of the aligned level diagram: pristine against this slab."""
+    return site_panels(one.pristine, one.levels, one.record)
+
+
+def _densities(one: SiteEvidence) -> Figure:
+    kind, record = one.record.levels, one.record
+    zero = _valence_edge(one.pristine, kind) + record.alignment_eV
+    low, high = zero - DENSITY_BEYOND_EV, zero + record.gap_pristine_eV + DENSITY_BEYOND_EV
+    grid = np.linspace(low, high, DENSITY_POINTS)
+    parts = [
+        projected_density(one.levels, kind, by, grid, DENSITY_WIDTH_EV)
+        for by in ("layer", "orbital")
+    ]
+    return density_figure(grid, *parts, zero_eV=zero, gap_eV=record.gap_pristine_eV, title=one.name)
+
+
+def _valence_edge(record: LevelsRecord, kind: str) -> float:
+    levels = getattr(record, kind)
+    return max(e for e, f in zip(levels.energies_eV, levels.filling, strict=True) if f > 0.5)
+
+
+def _shown_slices(one: SiteEvidence) -> list[int]:
+    """The highest filled and the lowest empty state of each spin."""
+    slices, shown = one.slices, []
+    for spin in sorted(set(slices.spin.tolist())):
+        filled = [n for n in np.flatnonzero(slices.spin == spin) if slices.filling[n] > 0.5]
+        empty = [n for n in np.flatnonzero(slices.spin == spin) if slices.filling[n] <= 0.5]
+        shown += [filled[-1]] if filled else []
+        shown += [empty[0]] if empty else []
+    return [int(n) for n in shown]
+
+
+def _slice(one: SiteEvidence, n: int) -> Figure:
+    slices, levels = one.slices, one.levels
+    cell = np.array(levels.cell_ang)
+    across = np.linalg.norm(cell[0])
+    atoms = []
+    for symbol, (x, y, z) in zip(levels.symbols, levels.positions_ang, strict=True):
+        off = abs((x - slices.through_ang[n] + across / 2) % across - across / 2)
+        if off <= PLANE_ATOMS_ANG:
+            atoms.append((symbol, y % float(slices.extent_ang[0]), z))
+    zero = _valence_edge(one.pristine, "scalar") + one.record.alignment_eV
+    above = float(slices.energies_eV[n]) - zero
+    spin = (
+        ""
+        if len(set(slices.spin.tolist())) == 1
+        else f", spin {'up' if slices.spin[n] == 0 else 'down'}"
+    )
+    kind = "highest filled" if slices.filling[n] > 0.5 else "lowest empty"
+    return state_figure(
+        slices.density_per_ang3[n],
+        slices.extent_ang,
+        atoms=atoms,
+        title=f"{kind} state{spin}, {above:.2f} eV\n(without spin-orbit coupling)",
+    )
+
+
+def surface_figures(evidence: Sequence[SiteEvidence]) -> dict[str, Figure]:
+    """Host -> figures of what the chemical potentials make of its surfaces and defects, where two phases are known."""
+    figures: dict[str, Figure] = {}
+    for host in sorted({one.record.address.host for one in evidence}):
+        members = [
+            one
+            for one in evidence
+            if one.record.address.host == host and len(one.record.points) > 1
+        ]
+        for what, label in (
+            ("surface_J_per_m2", "surface energy (J/m\u00b2)"),
+            ("formation_eV", "formation energy (eV per cell)"),
+        ):
+            chosen = [one for one in members if getattr(one.record.points[0], what) is not None]
+            if chosen:
+                figures[f"{host}.{what.rsplit('_', 1)[0].split('_')[0]}"] = _window(
+                    chosen, what, label
+                )
+    return figures
+
+
+def _window(members: Sequence[SiteEvidence], what: str, label: str) -> Figure:
+    points = sorted(members[0].record.points, key=lambda p: p.dmu_eV)
+    curves = {}
+    for one in members:
+        a = one.record.address
+        ordered = sorted(one.record.points, key=lambda p: p.dmu_eV)
+        curves[f"{a.termination} {a.site}"] = np.array([getattr(p, what) for p in ordered])
+    return window_figure(
+        np.array([p.dmu_eV for p in points]),
+        curves,
+        salt=next(p.phase for p in points if p.dmu_eV == 0.0),
+        ylabel=label,
+        poor_phase=points[0].phase,
+        rich_phase=points[-1].phase,
+    )
+
+
+def site_view(one: SiteEvidence, figures: bool = True) -> SiteView:
+    """What the page shows of one site."""
+    record = one.record
+    words = in_words(record) if record.n_traps is not None else f"{record.status}: {record.reason}"
+    drawn = site_figures(one) if figures else {}
+    return SiteView(
+        name=one.name,
+        file=one.file,
+        status=record.status,
+        words=words,
+        facts=_facts(record),
+        flags=list(record.flags),
+        states=[
+            {
+                "label": s.label,
+                "trap": s.label in TRAP_LABELS,
+                "above": s.energy_above_vbm_eV,
+                "depth": s.depth_eV,
+                "percent": 100 * s.depth_fraction,
+                "filling": s.filling,
+                "character": s.character,
+                "participation": s.participation_ratio,
+                "defect": s.defect_weight,
+                "rule": s.rule,
+            }
+            for s in record.states
+        ],
+        figures=[(_caption(name), figure_svg(figure)) for name, figure in drawn.items()],
+    )
+
+
+def _caption(name: str) -> str:
+    if name == "levels":
+        return "Levels aligned on the pristine slab, without and with spin-orbit coupling."
+    if name == "density":
+        return "Density of states by layer and by orbital; the gap of the pristine slab is shaded."
+    return "Pseudo density of one state on a plane through the atom that holds most of it."
+
+
+def _facts(record: SiteRecord) -> list[tuple[str, str]]:
+    def ev(value: float | None) -> str:
+        return "\u2013" if value is None else f"{value:.3f} eV"
+
+    facts = [
+        ("composition", " ".join(f"{e}{n}" for e, n in record.composition.items())),
+        (
+            "gap with spin-orbit coupling",
+            f"{ev(record.gap_eV)} (pristine {ev(record.gap_pristine_eV)})",
+        ),
+        (
+            "gap without",
+            f"{ev(record.gap_scalar_eV)} (pristine {ev(record.gap_scalar_pristine_eV)})",
+        ),
+        (
+            "ionisation energy",
+            f"{ev(record.ionisation_energy_eV)} (pristine {ev(record.ionisation_energy_pristine_eV)})",
+        ),
+        (
+            "alignment",
+            f"{ev(record.alignment_eV)}, spread {ev(record.alignment_spread_eV)}; vacuum level "
+            f"{ev(record.vacuum_alignment_eV)}, semicore levels {ev(record.semicore_alignment_eV)}; "
+            f"margin {ev(record.margin_eV)}",
+        ),
+    ]
+    for point in record.points:
+        value = (
+            f"{point.formation_eV:.2f} eV per cell"
+            if point.formation_eV is not None
+            else f"{point.surface_J_per_m2:.3f} J/m\u00b2"
+        )
+        what = "formation energy" if point.formation_eV is not None else "surface energy"
+        inside = {True: "", False: ", outside the window", None: ""}[point.inside]
+        facts.append((f"{what} with {point.phase}{inside}", value))
+    if record.thermo_note:
+        facts.append(("chemical potentials", record.thermo_note))
+    return facts
+
+
+def write_site_figures(evidence: Sequence[SiteEvidence], folder: Path) -> list[Path]:
+    """The figures of every site and host as SVG and PDF."""
+    written = []
+    for one in evidence:
+        for name, figure in site_figures(one).items():
+            written += [
+                save_figure(figure, folder / f"site-{name}.{one.file_stem}.{suffix}")
+                for suffix in ("svg", "pdf")
+            ]
+    for name, figure in surface_figures(evidence).items():
+        written += [save_figure(figure, folder / f"window.{name}.{s}") for s in ("svg", "pdf")]
+    return written
