@@ -291,7 +291,11 @@ def printed(summary: Summary) -> str:
         for job in summary.dearest
     ]
     known = model.measured
-    lines += ["", f"cost model: {known['records']} records, {known['machine']}, {known['date']}"]
+    source = known.get("source", "unnamed campaigns")
+    lines += [
+        "",
+        f"cost model: {known['records']} records of {source}, {known['machine']}, {known['date']}",
+    ]
     return "\n".join([*lines, *summary.notes]) + "\n"
 
 
@@ -349,9 +353,15 @@ def refit(folders: Sequence[Path], date: str) -> resources.CostModel:
             sample = resources.sample_of(record)
             if sample:
                 disk[sample.kind].append(_disk_MB(file) / sample.size.repeats)
-    model = resources.fit(records, resources.cost_model(), _machine(), date)
+    model = resources.fit(records, resources.cost_model(), machine(), date)
     measured = {kind: round(sum(values) / len(values), 2) for kind, values in disk.items()}
-    model = model.model_copy(update={"disk_MB": {**model.disk_MB, **measured}})
+    source = ", ".join(folder.name for folder in folders)
+    model = model.model_copy(
+        update={
+            "disk_MB": {**model.disk_MB, **measured},
+            "measured": {**model.measured, "source": f"campaigns {source}"},
+        }
+    )
     write_text(resources.COST_MODEL_FILE, _as_yaml(model))
     return model
 
@@ -376,7 +386,7 @@ def _disk_MB(record: Path) -> float:
     return sum(f.stat().st_size for f in {*own, *work}) / 1e6
 
 
-def _machine() -> str:
+def machine() -> str:
     """Processor and number of cores, as the kernel tells."""
     name = "unknown processor"
     try:

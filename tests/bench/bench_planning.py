@@ -1,10 +1,12 @@
-"""Planning of campaigns of thousands of rows: `python tests/bench/bench_planning.py [1000 10000]`.
+"""Planning of campaigns of thousands of rows: `python tests/bench/bench_planning.py [--keep] [1000 10000]`.
 
 In a scratch folder: the first check of all rows, planning with and without Snakemake, a finished campaign, one row more.
-Finished records are empty files with the right names and times; everything else is real. Prints a table.
+Finished records are empty files with the right names and times; everything else is real. Prints a table; `--keep` puts
+it into docs/benchmarks.json.
 """
 
 import itertools
+import json
 import os
 import re
 import subprocess
@@ -14,6 +16,8 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
+KEPT = ROOT / "docs" / "benchmarks.json"
+TABLE: list[dict] = []
 SHARED = ("Snakefile", "config", "structures", "workflow", "profiles", "scripts", "peropass")
 HEAD = """campaign: {name}
 protocol: toy
@@ -116,6 +120,8 @@ def bench(number: int, place: Path) -> None:
 
 def show(number: int, what: str, seconds: float, memory: float, said: str) -> None:
     planned = f"{jobs(said):>7} jobs" if "dry-run" in what else ""
+    row = {"rows": number, "what": what, "wall_s": round(seconds, 1), "peak_MB": round(memory)}
+    TABLE.append(row | ({"jobs": jobs(said)} if planned else {}))
     sys.stdout.write(f"{number:>7}  {what:<38}{seconds:>8.1f} s{memory:>8.0f} MB{planned}\n")
     sys.stdout.flush()
 
@@ -127,8 +133,20 @@ def main() -> None:
         place = Path(folder)
         for name in SHARED:
             (place / name).symlink_to(ROOT / name)
-        for number in [int(word) for word in sys.argv[1:]] or [1000, 10000]:
+        for number in [int(word) for word in sys.argv[1:] if word.isdigit()] or [1000, 10000]:
             bench(number, place)
+    if "--keep" in sys.argv:
+        keep()
+
+
+def keep() -> None:
+    """Put the table with the machine and the day into docs/benchmarks.json, beside what others keep there."""
+    from peropass.plan import machine
+
+    data = json.loads(KEPT.read_text()) if KEPT.exists() else {}
+    day = time.strftime("%Y-%m-%d", time.gmtime())
+    data["planning"] = {"machine": machine(), "date": day, "table": TABLE}
+    KEPT.write_text(json.dumps(data, indent=1) + "\n")
 
 
 if __name__ == "__main__":
