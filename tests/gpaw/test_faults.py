@@ -87,22 +87,20 @@ def test_one_of_two_ranks_killed(tmp_path, water_alone):
     same_result(record, undisturbed)
 
 
-def test_a_slab_on_two_ranks_is_the_slab_on_one(tmp_path, slab_record):
-    """Domain decomposition with the dipole layer: energy, work functions and electrons agree."""
+def test_a_slab_on_two_ranks_is_the_slab_on_one(tmp_path):
+    """Plane waves divided over ranks, with the dipole layer: energy within 0.1 meV, forces within 1 meV/A.
+
+    Tolerances ten times tighter than what is compared, since the first step of a relaxation loosens them by ten.
+    """
     write(tmp_path / "slab.extxyz", tiny_slab())
-    chosen = protocol(200, relax={"max_steps": 1})
-    command = Command(
-        tmp_path,
-        "relax",
-        chosen,
-        "--lateral",
-        "sqrt2",
-        "--structure",
-        str(tmp_path / "slab.extxyz"),
-    )
-    two = command.run(ranks=2)
-    last = command.journal()[0]
-    assert two["n_electrons"] == slab_record.n_electrons
-    assert last["electronic_eV"] == pytest.approx(
-        slab_record.energy.electronic_eV, abs=SAME_ENERGY_EV
-    )
+    tight = {"energy_tolerance_eV_per_electron": 1e-7, "density_tolerance": 1e-6}
+    chosen = protocol(200, relax={"max_steps": 1}, **tight)
+    arguments = ("--lateral", "sqrt2", "--structure", str(tmp_path / "slab.extxyz"))
+    first = {}
+    for ranks in (1, 2):
+        command = Command(tmp_path / str(ranks), "relax", chosen, *arguments)
+        record = command.run(ranks=ranks)
+        assert record["n_electrons"] == 60
+        first[ranks] = command.journal()[0]
+    assert first[2]["electronic_eV"] == pytest.approx(first[1]["electronic_eV"], abs=1e-4)
+    assert np.abs(np.array(first[2]["forces"]) - np.array(first[1]["forces"])).max() < 1e-3
