@@ -19,6 +19,7 @@ from peropass.config import (
     RankingSettings,
     SlabSettings,
 )
+from peropass.controls_page import PAGE, controls_page
 from peropass.engine.protocol import (
     EnergySettings,
     KpointSettings,
@@ -62,7 +63,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def pages() -> dict[Path, str]:
     """Path -> text of each generated page."""
-    return {CONFIGURATION: configuration_page()}
+    controls = controls_page()
+    found = {CONFIGURATION: configuration_page()}
+    return found if controls is None else {**found, PAGE: controls}
 
 
 def configuration_page() -> str:

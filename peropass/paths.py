@@ -30,7 +30,7 @@ FRAGMENT = SITE + "/{candidate}/{pose}/fragment-{part}.record.json"
 CANDIDATE = SITE + "/{candidate}/candidate.record.json"
 LOADED_SITE_RECORD = SITE + "/{candidate}/{pose}/site.record.json"
 
-CONTROLS = CAMPAIGN + "/controls.record.json"
+CONTROLS = CAMPAIGN + "/controls.json"
 RANKING = CAMPAIGN + "/ranking.json"
 RANKING_CSV = CAMPAIGN + "/ranking.csv"
 REPORT = CAMPAIGN + "/report.html"

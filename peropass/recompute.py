@@ -43,11 +43,15 @@ def recompute(folder: Folder, number: int, seed: int, findings: Findings) -> lis
             protocol=folder.copy.protocol,
             record=scratch / file.relative_to(folder.root),
             role=record.role,
-            stage={"fragment": "fragments", "molecule": "molecule"}.get(record.role, "relax"),
+            stage={"fragment": "fragments", "molecule": "molecule", "bulk": "phase"}.get(
+                record.role, "relax"
+            ),
             setting=Setting(
                 slab=record.role in ("slab", "fragment"),
                 kpts=tuple(record.kpts),
                 spin_polarised=spin,
+                gamma_centred=record.role != "bulk",
+                rigid=record.role != "bulk",
             ),
             relax=record.kind == "relax",
         )

@@ -16,11 +16,18 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from peropass import gather, paths
+from peropass import gather, gather_sites, paths
 from peropass.errors import InputError, PeropassError, RecordError
 from peropass.recompute import recompute
 from peropass.record_checks import Findings, Folder, check_record, check_versions
-from peropass.records import CandidateRecord, RankingRecord, Record, read_record
+from peropass.records import (
+    CandidateRecord,
+    ControlsRecord,
+    RankingRecord,
+    Record,
+    SiteRecord,
+    read_record,
+)
 
 RELATIVE_TOLERANCE = 1e-6  # the last digits of another processor
 ABSOLUTE_TOLERANCE = 1e-7
@@ -56,6 +63,7 @@ def verify(folder: Folder, any_versions: bool = False) -> Findings:
     records = _read_all(folder, findings)
     for file in records:
         check_record(folder, file, records, findings)
+    _check_sites(folder, records, findings)
     _check_candidates(folder, findings)
     _check_ranking(folder, findings)
     check_versions(folder, records, findings, any_versions)
@@ -74,6 +82,29 @@ def _read_all(folder: Folder, findings: Findings) -> dict[Path, Record]:
 
 
 # --- what is derived from records ---------------------------------------------------------------------------
+
+
+def _check_sites(folder: Folder, records: dict[Path, Record], findings: Findings) -> None:
+    """Site records, and the table of controls, derived again from levels and energies."""
+    protocol = folder.copy.protocol
+    for file, stored in records.items():
+        if isinstance(stored, SiteRecord):
+            derived = gather_sites.site_record(stored.address, protocol, "", folder.root)
+            findings.count("sites")
+            _compare(folder.short(file), stored, derived, findings)
+    campaign, table = folder.copy.campaign, folder.root / Path(paths.CONTROLS).name
+    if campaign.controls:
+        try:
+            stored = read_record(table, ControlsRecord, allow_toy=folder.toy)
+        except PeropassError as error:
+            findings.deviate(table.name, str(error).removeprefix(f"{table}: "))
+            return
+        slab = campaign.slab.model_dump()
+        derived = gather_sites.controls_record(
+            campaign.controls, campaign.campaign, protocol, slab, "", folder.root
+        )
+        findings.count("controls", len(derived.rows))
+        _compare(table.name, stored, derived, findings)
 
 
 def _check_candidates(folder: Folder, findings: Findings) -> None:

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from peropass.report.collect import Reader
 
 SITE_GLOB = "*/*/*/*/*/*/site.record.json"  # protocol/host/termination/site/candidate/pose
-CONTROLS_FILE = "controls.record.json"
+CONTROLS_FILE = "controls.json"
 SLICES = "levels.slices.npz"
 DENSITY_POINTS = 200
 DENSITY_BEYOND_EV = 1.2

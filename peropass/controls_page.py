@@ -1,0 +1,175 @@
+"""docs/controls.md: the controls of the trap analysis as they came out, from the records of campaign `controls`."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+from peropass.errors import RecordError
+from peropass.records import ControlRow, ControlsRecord, SiteRecord, read_record
+
+FOLDER = Path("results/reference/controls")
+PAGE = Path("docs/controls.md")
+HEAD = """# Controls of the trap analysis
+
+Made from the records in `results/reference/controls` by `peropass docs`. `make controls` runs the campaign
+(`config/controls.yaml`) or resumes it; rules and thresholds stand in [traps.md](traps.md). No threshold was changed to make
+a control come out: what differs, is undecided or was not run stands here as such. The report of the campaign, with levels, densities
+of states and slices of every site, is `results/reference/controls/report.html`.
+"""
+LIMITS = """
+## What these models can decide
+
+Cells of 11 to 16 atoms, three layers with one frozen, Gamma of the folded cell, PBE. A level of the defect is a band here, nearly all atoms are
+neighbours of the defect, and with spin-orbit coupling the gap is too small by about an electronvolt, so a level close below the conduction edge may be
+swallowed by it. An outcome at this level says that the analysis does what it should and where to look; the column `decided by` of the
+campaign file names the setting that would settle it.
+"""
+
+
+def controls_page(folder: Path = FOLDER) -> str | None:
+    """Text of the page; None where no campaign of controls is committed."""
+    file = folder / "controls.json"
+    if not file.exists():
+        return None
+    record = read_record(file, ControlsRecord)
+    known = [row for row in record.rows if row.expected != "survey"]
+    survey = [row for row in record.rows if row.expected == "survey"]
+    sites = {row.name: _site(folder, row) for row in record.rows}
+    return "\n".join(
+        [
+            HEAD,
+            f"Settings: {_settings(record)}.",
+            "",
+            f"Outcomes: {_counts(known)}.",
+            "",
+            "## Known from elsewhere",
+            "",
+            "| control | slab | expected (source) | found | outcome |",
+            "|---|---|---|---|---|",
+            *(_known(row) for row in known),
+            "",
+            "## Survey: which site has a level that survives spin-orbit coupling",
+            "",
+            f"{_counts(survey)}.",
+            "",
+            "| slab | found |",
+            "|---|---|",
+            *(f"| {_slab(row)} | {_cell(row.found)} |" for row in survey),
+            "",
+            *_verdict(record.rows),
+            "",
+            "## Alignment and gaps",
+            "",
+            "Energies in eV; shift against the pristine slab by the atomic potentials of the frozen layer, by the vacuum level below the slab and by",
+            "the semicore levels; error as the verdict uses it; gaps with (without) spin-orbit coupling.",
+            "",
+            "| slab | potentials | spread | vacuum | semicore | error | margin | gap | pristine gap | largest force |",
+            "|---|---|---|---|---|---|---|---|---|---|",
+            *(_numbers(row, sites[row.name]) for row in _unique(record.rows) if sites[row.name]),
+            "",
+            "## Formation and surface energies",
+            "",
+            *_thermo([(row, sites[row.name]) for row in _unique(record.rows)]),
+            LIMITS.strip("\n"),
+            "",
+        ]
+    )
+
+
+def _unique(rows: list[ControlRow]) -> list[ControlRow]:
+    return list({row.record: row for row in reversed(rows) if row.record}.values())[::-1]
+
+
+def _site(folder: Path, row: ControlRow) -> SiteRecord | None:
+    if not row.record:
+        return None
+    try:
+        return read_record(folder / row.record, SiteRecord)
+    except RecordError:
+        return None
+
+
+def _settings(record: ControlsRecord) -> str:
+    energy, slab = record.settings, record.slab
+    return (
+        f"protocol {record.address.protocol}, {energy['xc']} with {energy['dispersion']}, plane waves to {energy['ecut_eV']:g} eV, "
+        f"{slab['lateral']} cell, {slab['layers']} layers of which {slab['frozen_layers']} frozen, height {slab['height_ang']:g} Angstrom, "
+        f"settings hash `{record.settings_hash}`"
+    )
+
+
+def _counts(rows: list[ControlRow]) -> str:
+    counts = Counter(row.outcome for row in rows)
+    return ", ".join(f"{number} {outcome}" for outcome, number in counts.items())
+
+
+def _slab(row: ControlRow) -> str:
+    ligand = f" with {row.candidate}" if row.candidate else ""
+    return f"{row.host} {row.termination} {row.site}{ligand}"
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|")
+
+
+def _known(row: ControlRow) -> str:
+    expected = f"{row.expected}: {row.because} ({row.source})"
+    found = row.found
+    if row.outcome in ("differs", "undecided", "no result") and row.decided_by:
+        found += f". Would be decided by: {row.decided_by}"
+    cells = (row.name, _slab(row), expected, found, f"**{row.outcome}**")
+    return "| " + " | ".join(_cell(text) for text in cells) + " |"
+
+
+def _verdict(rows: list[ControlRow]) -> list[str]:
+    """The sites that have a trap in all variants, deepest first."""
+    trapped = [row for row in rows if "localised trap" in row.found.split(";")[0]]
+    if not trapped:
+        return ["No site that was run has a localised level that survives spin-orbit coupling."]
+    trapped.sort(key=lambda row: -(row.deepest_fraction or 0.0))
+    names = ", ".join(f"`{row.termination} {row.site}` ({row.host})" for row in trapped)
+    return [f"Sites with a localised level that survives spin-orbit coupling, deepest first: {names}."]
+
+
+def _number(value: float | None, digits: int = 3) -> str:
+    return "-" if value is None else f"{value:.{digits}f}"
+
+
+def _numbers(row: ControlRow, site: SiteRecord | None) -> str:
+    cells = [
+        _slab(row),
+        _number(site.alignment_eV),
+        _number(site.alignment_spread_eV),
+        _number(site.vacuum_alignment_eV),
+        _number(site.semicore_alignment_eV),
+        _number(site.alignment_error_eV),
+        _number(site.margin_eV),
+        f"{_number(site.gap_eV, 2)} ({_number(site.gap_scalar_eV, 2)})",
+        f"{_number(site.gap_pristine_eV, 2)} ({_number(site.gap_scalar_pristine_eV, 2)})",
+        _number(site.fmax_eV_per_ang),
+    ]
+    return "| " + " | ".join(cells) + " |"
+
+
+def _thermo(pairs: list[tuple[ControlRow, SiteRecord | None]]) -> list[str]:
+    lines = [
+        "At each phase that ends the chemical potentials (section 7 of [traps.md](traps.md)); defects per cell, pristine slabs in J/m2 as the mean of",
+        "a relaxed and a frozen face.",
+        "",
+        "| slab | in equilibrium with | mu(AX) - E(AX) / eV | inside the window | formation / eV | surface / J/m2 |",
+        "|---|---|---|---|---|---|",
+    ]
+    notes = []
+    for row, site in pairs:
+        if site is None:
+            continue
+        for point in site.points:
+            inside = {True: "yes", False: "no", None: "not known"}[point.inside]
+            lines.append(
+                f"| {_slab(row)} | {point.phase} | {point.dmu_eV:.3f} | {inside} | "
+                f"{_number(point.formation_eV, 2)} | {_number(point.surface_J_per_m2)} |"
+            )
+        if site.thermo_note:
+            notes.append(f"- {_slab(row)}: {site.thermo_note}")
+    return [*lines, "", *(["Left out or limited:", "", *notes, ""] if notes else [])]
