@@ -27,6 +27,8 @@ HOST_FILES = {
     "CsPb(Br/I)3": ("CsPbBr2I-cubic",),
     "CsPbBr3:Sr": ("CsPbBr3-cubic",),
 }
+MOLECULAR_CATIONS = {"MA": "C[NH3+]", "FA": "NC=[NH2+]", "GA": "NC(N)=[NH2+]", "EA": "CC[NH3+]"}
+GUEST_SHARE = 0.25  # of the A sublattice: two cations of eight
 
 
 @dataclass
@@ -127,17 +129,33 @@ def _reactions(entry, host: str) -> int:
 
 @cache
 def _socket(host: str, site: str, lateral: str):
-    from peropass.surfaces.defects import make_site
+    """Site on the host's slab; on a doped host the one that opens the dopant."""
+    from peropass.surfaces.defects import defect_variants, make_site, read_site
 
-    return make_site(_slab(host, lateral), site)
+    slab, (_, _, dopant) = _slab(host, lateral), host.partition(":")
+    made = make_site(slab, site)
+    if not dopant:
+        return made
+    for variant in range(len(defect_variants(slab, read_site(site, slab)))):
+        made = make_site(slab, site, variant)
+        if len(made.holes["Pb"]) and _symbol_at(made.atoms, made.holes["Pb"][0]) == dopant:
+            return made
+    raise BuildError(f"host {host}: no {site} opens {dopant}")
+
+
+def _symbol_at(atoms, place) -> str:
+    import numpy as np
+
+    return atoms.symbols[int(np.argmin(np.linalg.norm(atoms.positions - place, axis=1)))]
 
 
 @cache
 def _slab(host: str, lateral: str):
+    from peropass.surfaces.defects import make_site
     from peropass.surfaces.slabs import build_slab
 
     found = _host(host)
-    return build_slab(
+    slab = build_slab(
         found,
         "001-CsX",
         a_ang=found.pseudocubic_ang,
@@ -146,6 +164,8 @@ def _slab(host: str, lateral: str):
         height_ang=HEIGHT_ANG,
         tilt=True,
     )
+    _, _, dopant = host.partition(":")
+    return make_site(slab, f"{dopant}-Pb").atoms if dopant else slab
 
 
 def _build_ligand(entry, host: str, row: Row) -> None:
@@ -174,7 +194,9 @@ def _library():
 def _model(ligand: str, halide: str, variant: str):
     from peropass.chemistry.library import build_model
 
-    return build_model(_library().entry(ligand), halide=halide, variant=variant, n_conformers=CONFORMERS)
+    return build_model(
+        _library().entry(ligand), halide=halide, variant=variant, n_conformers=CONFORMERS
+    )
 
 
 def _smallest_cell(host: str, site: str, model):
@@ -191,67 +213,133 @@ def _smallest_cell(host: str, site: str, model):
 
 
 def _build_substitution(entry, host: str, row: Row) -> None:
-    """Surface sites of dopants and defects; bulk cells of alloys and phases."""
+    """Bulk cells and top faces with the dopant, the defect, the alloy; polymorphs and competing phases."""
     kind = entry.substitution.kind
-    if kind == "dopant":
-        _dopant_sites(entry, host, row)
-    elif kind == "defect":
-        _defect_sites(entry, host, row)
+    if kind == "phase":
+        _phases(host, row)
+    elif kind == "alloy":
+        _alloys(entry, host, row)
     else:
-        _bulk_cells(entry, host, row)
+        for name in _defect_names(entry):
+            for position in entry.substitution.positions:
+                _place_defect(host, name, position, row)
 
 
-def _dopant_sites(entry, host: str, row: Row) -> None:
-    slab = _slab(host, "sqrt2")
-    for species in entry.substitution.species:
-        compensation = entry.substitution.compensation.get(species)
-        site = f"{species}-Pb" + (f"-{compensation}" if compensation else "")
-        _make(slab, site, row)
+def _defect_names(entry) -> list[str]:
+    """Names of sites: those of the entry, or each dopant on its place with what compensates it."""
+    data = entry.substitution
+    if data.kind == "defect":
+        return list(data.species)
+    place = {"A": "Cs", "B": "Pb", "X": "X"}[data.site or "B"]
+    vacancies = {species: data.compensation.get(species) for species in data.species}
+    return [f"{species}-{place}" + (f"-{v}" if v else "") for species, v in vacancies.items()]
 
 
-def _defect_sites(entry, host: str, row: Row) -> None:
-    bulk_only = ("Frenkel", "Schottky")
-    for species in entry.substitution.species:
-        if not species.startswith(bulk_only):
-            _make(_slab(host, "sqrt2"), species, row)
-
-
-def _make(slab, site: str, row: Row) -> None:
+def _place_defect(host: str, name: str, position: str, row: Row) -> None:
+    from peropass.surfaces.bulk_defects import make_bulk_defect
     from peropass.surfaces.defects import make_site
 
-    made = make_site(slab, site)
     row.models += 1
+    if position in ("bulk", "far-from-V-X"):
+        make_bulk_defect(_supercell(host), name)
+        if position == "bulk":
+            return
+    # A dopant next to a halide vacancy is the pair site; far from it, both are made on their own.
+    site = f"{name}-V-X" if position == "next-to-V-X" else name
+    made = make_site(_slab(host, "2x2"), site)
     row.sites += 1
     row.placed += made.multiplicity
 
 
-def _bulk_cells(entry, host: str, row: Row) -> None:
+@cache
+def _supercell(host: str):
+    """Undoped bulk cell of eight formula units, the size that makes a defect its own neighbour at 12 A only."""
+    from peropass.surfaces.hosts import bulk
+
+    return bulk(_host(host)).repeat((2, 2, 2))
+
+
+def _alloys(entry, host: str, row: Row) -> None:
+    """A-site alloys with a quarter of each guest; halide alloys of the host in bulk, on the slab, and enumerated."""
+    from peropass.surfaces.alloys import enumerate_alloys, make_host_alloy
+    from peropass.surfaces.hosts import bulk
+
+    found = _host(host)
+    if entry.substitution.site == "A":
+        for guest in entry.substitution.species:
+            _guest_alloy(host, guest)
+            row.models += 1
+        return
+    make_host_alloy(found, _supercell(host), a_ang=found.pseudocubic_ang)
+    _slab(host, "2x2")
+    distinct = enumerate_alloys(bulk(found), "X", tuple(found.mixing["X"]), [1])
+    row.models += 2 + len(distinct)
+    row.sites += 1
+
+
+def _guest_alloy(host: str, guest: str):
+    from peropass.chemistry.conformers import part_conformers
+    from peropass.surfaces.molecular_cations import make_cation_alloy
+
+    found = _host(host)
+    molecules = {
+        name: part_conformers(smiles, 1, 1)[0]
+        for name, smiles in MOLECULAR_CATIONS.items()
+        if name == guest
+    }
+    shares = {found.symbol("A"): 1 - GUEST_SHARE, guest: GUEST_SHARE}
+    return make_cation_alloy(_supercell(host), shares, molecules, a_ang=found.pseudocubic_ang)
+
+
+def _phases(host: str, row: Row) -> None:
+    """All polymorphs of the host, and all phases made of its elements alone."""
     from peropass.surfaces.hosts import STRUCTURES, bulk, host_names, load_host
 
-    formula = host.replace("/", "")
-    names = [n for n in host_names() if n.startswith(host) or n.startswith(formula[:4])]
-    for name in names:
-        bulk(load_host(name))
-        row.models += 1
-    for name in host_names(STRUCTURES / "phases"):
-        bulk(load_host(name, STRUCTURES / "phases"))
-        row.models += 1
+    own = {e for names in _host(host).elements.values() for e in names}
+    for folder in ("hosts", "phases"):
+        for name in host_names(STRUCTURES / folder):
+            phase = load_host(name, STRUCTURES / folder)
+            if {e for names in phase.elements.values() for e in names} <= own:
+                bulk(phase)
+                row.models += 1
 
 
 def table(rows: list[Row]) -> str:
     """Fixed-width table, one line per entry and host, with totals."""
-    head = ("entry", "class", "host", "models", "conf.", "sites", "cell", "placed", "kept", "reactions", "status")
+    head = (
+        "entry",
+        "class",
+        "host",
+        "models",
+        "conf.",
+        "sites",
+        "cell",
+        "placed",
+        "kept",
+        "reactions",
+        "status",
+    )
     lines = [
         (
-            row.entry, row.ligand_class, row.host, str(row.models), str(row.conformers), str(row.sites),
-            row.cell, str(row.placed), str(row.poses), str(row.reactions),
+            row.entry,
+            row.ligand_class,
+            row.host,
+            str(row.models),
+            str(row.conformers),
+            str(row.sites),
+            row.cell,
+            str(row.placed),
+            str(row.poses),
+            str(row.reactions),
             row.status + (f": {row.reason}" if row.reason else ""),
         )
         for row in rows
     ]
     widths = [max(len(line[k]) for line in [head, *lines]) for k in range(len(head) - 1)]
     shown = [
-        "  ".join(text.ljust(width) for text, width in zip(line, widths, strict=False)) + "  " + line[-1]
+        "  ".join(text.ljust(width) for text, width in zip(line, widths, strict=False))
+        + "  "
+        + line[-1]
         for line in [head, *lines]
     ]
     ready = sum(row.status == "ok" for row in rows)

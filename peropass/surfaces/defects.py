@@ -24,7 +24,7 @@ from peropass.surfaces.sites import exposed_ions, holes_by_coordination, surface
 Holes = dict[str, np.ndarray]
 ALLOWED_SITES = (
     "pristine, V-X, V-Cs, V-Pb, V-CsX, V-PbX2, V-X2, V-X3, V-Cs2X2 (halides of one Pb), Cs-Pb, Pb-Cs, Pb-X, ad-X, "
-    "ad-Pb, M-Pb, M-Pb-deep, each of them also with -V-Cs or -V-X (the host's own ions in place of Cs, Pb, X)"
+    "ad-Pb, Frenkel-X, Frenkel-Cs, Schottky, M-Pb, M-Pb-deep, each of them also with -V-Cs or -V-X (the host's own ions in place of Cs, Pb, X)"
 )
 REMOVABLE = (
     ["A"],
@@ -95,6 +95,10 @@ def make_site(slab: Atoms, site: str, variant: int = 0) -> SiteStructure:
     InputError
         Unknown site or variant, or the slab has no such ion.
     """
+    if site == "Schottky" or site.startswith("Frenkel-"):
+        from peropass.surfaces.paired_defects import make_paired_site
+
+        return make_paired_site(slab, site)
     change = read_site(site, slab)
     if change == Change():
         return SiteStructure(site, slab.copy(), [], find_holes(slab, []))
@@ -360,12 +364,19 @@ def _apply(
         known = dict(zip(slab.get_chemical_symbols(), roles, strict=True))
         atoms.extend(_adatom(change.add, site.position + length * site.normal, known, atoms))
     taken += [(slab.symbols[i], slab.positions[i].copy()) for i in removed]
-    keep = np.setdiff1d(np.arange(len(atoms)), removed)
+    keep = np.setdiff1d(np.arange(len(atoms)), _whole_cations(atoms, removed))
     fixed = {int(i) for c in slab.constraints if isinstance(c, FixAtoms) for i in c.get_indices()}
     atoms.set_constraint()
     atoms = atoms[keep]
     atoms.set_constraint(FixAtoms([n for n, i in enumerate(keep) if int(i) in fixed]))
     return atoms, taken
+
+
+def _whole_cations(atoms: Atoms, indices: list[int]) -> list[int]:
+    """Indices with all atoms of the molecular cations among them."""
+    numbers = atoms.arrays.get("cation", np.zeros(len(atoms), int))
+    molecules = set(numbers[indices]) - {0} if indices else set()
+    return sorted({*indices, *np.flatnonzero(np.isin(numbers, list(molecules))).tolist()})
 
 
 def _adatom(symbol: str, position: np.ndarray, known: dict[str, str], like: Atoms) -> Atoms:

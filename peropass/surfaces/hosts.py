@@ -46,6 +46,17 @@ class CrystalSite(Closed):
     xyz: tuple[float, float, float]
 
 
+class Molecule(Closed):
+    """Geometry of a molecular cation, Angstrom; a host names it like an element."""
+
+    symbols: str = Field(description="chemical symbols in order, e.g. CNH6")
+    positions_ang: tuple[tuple[float, float, float], ...]
+
+    @property
+    def atoms(self) -> Atoms:
+        return Atoms(self.symbols, positions=self.positions_ang)
+
+
 class Source(Closed):
     text: str
     doi: str = Field(pattern=r"^10\.\d{4,9}/\S+$")
@@ -70,6 +81,9 @@ class Host(Closed):
     sites: tuple[CrystalSite, ...]
     mixing: dict[IonRole, dict[str, float]] = Field(
         default_factory=dict, description="role -> element -> fraction, for alloys"
+    )
+    molecules: dict[str, Molecule] = Field(
+        default_factory=dict, description="molecular ions by the name that `ions` and `sites` use"
     )
     source: Source
     note: str = ""
@@ -143,7 +157,7 @@ def load_phase(name: str) -> Host:
     return load_host(name, STRUCTURES / "phases")
 
 
-def bulk(host: Host, a_ang: float | None = None) -> Atoms:
+def bulk(host: Host, a_ang: float | None = None, molecules: bool = True) -> Atoms:
     """Conventional cell of `host`, scaled to a pseudo-cubic lattice constant.
 
     Parameters
@@ -160,6 +174,8 @@ def bulk(host: Host, a_ang: float | None = None) -> Atoms:
     """
     from pymatgen.core import Lattice, Structure
 
+    from peropass.surfaces.molecular_cations import placeholders
+
     # ASSUME a non-cubic cell is scaled isotropically: its published axis ratios and fractional
     # coordinates are kept, since one number (the campaign's lattice constant) cannot change them.
     scale = 1.0 if a_ang is None else a_ang / host.pseudocubic_ang
@@ -167,12 +183,13 @@ def bulk(host: Host, a_ang: float | None = None) -> Atoms:
         raise InputError(f"host {host.name}: a_ang", a_ang, "a positive length in Angstrom")
     parameters = host.cell.parameters()
     lattice = Lattice.from_parameters(*(scale * p for p in parameters[:3]), *parameters[3:])
+    stand_ins = placeholders(host.molecules)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Full symbol not available")
         structure = Structure.from_spacegroup(
             host.setting or host.space_group,
             lattice,
-            [site.element for site in host.sites],
+            [stand_ins.get(site.element, site.element) for site in host.sites],
             [site.xyz for site in host.sites],
             site_properties={"ion": [site.ion for site in host.sites]},
             tol=1e-3,
@@ -186,7 +203,14 @@ def bulk(host: Host, a_ang: float | None = None) -> Atoms:
     )
     made.set_array("ion", np.array(roles, dtype="<U1"))
     made.info["host"] = host.name
-    return made
+    return with_molecules(made, host) if molecules else made
+
+
+def with_molecules(atoms: Atoms, host: Host) -> Atoms:
+    """Cell or slab of `host` with its molecular ions in place of the atoms that held their places."""
+    from peropass.surfaces.molecular_cations import expand_host
+
+    return expand_host(atoms, {name: molecule.atoms for name, molecule in host.molecules.items()})
 
 
 def scaled_primitive(phase: Host, scale: float) -> Atoms:

@@ -11,7 +11,7 @@ from ase.constraints import FixAtoms
 
 from peropass.errors import InputError
 from peropass.surfaces.alloys import make_host_alloy
-from peropass.surfaces.hosts import PEROVSKITE_PHASES, Host, bulk
+from peropass.surfaces.hosts import PEROVSKITE_PHASES, Host, bulk, with_molecules
 
 # ASSUME the slab's lowest atom lies 4.5 A above the cell boundary: the dipole layer sits at that
 # boundary and must be in vacuum; in plane waves the rest of the vacuum may lie above the slab.
@@ -102,7 +102,7 @@ def build_slab(
                 _shift_outer_a_ions(slab, frozen)
         _rattle(slab, frozen, OFF_CENTRE_RATTLE_ANG if off_centre else RATTLE_ANG)
     slab.set_constraint(FixAtoms(indices=frozen))
-    return slab
+    return with_molecules(slab, host)
 
 
 def read_termination(termination: str, host: Host) -> tuple[tuple[int, int, int], str]:
@@ -138,7 +138,7 @@ def _oriented_bulk(host: Host, miller: tuple[int, int, int], a_ang: float) -> At
     from pymatgen.core.surface import SlabGenerator
     from pymatgen.io.ase import AseAtomsAdaptor
 
-    cell = bulk(host, a_ang)
+    cell = bulk(host, a_ang, molecules=False)
     structure = AseAtomsAdaptor.get_structure(cell)
     structure.add_site_property("ion", cell.arrays["ion"].tolist())
     generator = SlabGenerator(
