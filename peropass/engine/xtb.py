@@ -1,7 +1,8 @@
 """GFN-xTB of poses: the slab frozen, the ligand relaxed, in a laterally repeated cell (tblite).
 
-The bare sqrt2 cell collapses in GFN1 (energies of -1e5 eV); repeated to 16 A it behaves. All lateral
-copies of the ligand move together, so forces are averages over the copies.
+The bare sqrt2 cell collapses in GFN1 (energies of -1e5 eV); repeated to 16 A it behaves. The repeat is the
+supercell of fewest copies that is 16 A wide both ways: four copies of the sqrt2 cell, but two, along the diagonals,
+of the 2x2 cell. All copies of the ligand move together, so forces are averages over the copies.
 """
 
 from __future__ import annotations
@@ -70,18 +71,14 @@ class FrozenSlabXtb(Calculator):
         self.evaluations = 0
         self._inner: Calculator | None = None
         self._repeated: Atoms | None = None
+        self._offsets = np.zeros((0, 3))
 
     def calculate(self, atoms=None, properties=("energy",), system_changes=all_changes) -> None:
         from tblite.ase import TBLite
 
         super().calculate(atoms, properties, system_changes)
-        counts = repeats(self.atoms, self.min_lateral_ang)
-        repeated = self.atoms.copy()
-        repeated.set_constraint()
-        repeated = repeated.repeat((*counts, 1))
-        repeated.pbc = True
         if self._inner is None or set(system_changes) - {"positions"}:
-            self._repeated = repeated
+            self._repeated, self._offsets = repeated(self.atoms, self.min_lateral_ang)
             self._inner = TBLite(
                 method=self.method,
                 verbosity=0,
@@ -89,20 +86,77 @@ class FrozenSlabXtb(Calculator):
                 max_iterations=150,
             )
             self._repeated.calc = self._inner
-        self._repeated.positions = repeated.positions
-        copies = counts[0] * counts[1]
+        copies = len(self._repeated) // len(self.atoms)
+        self._repeated.positions = np.tile(self.atoms.positions, (copies, 1)) + self._offsets
         self.evaluations += 1
         self.results["energy"] = self._repeated.get_potential_energy() / copies
         forces = self._repeated.get_forces().reshape(copies, len(self.atoms), 3)
         self.results["forces"] = forces.mean(axis=0)
 
 
-def repeats(atoms: Atoms, min_lateral_ang: float = MIN_LATERAL_ANG) -> tuple[int, int]:
-    """How often a cell is repeated so that its lateral heights reach `min_lateral_ang`."""
-    first, second = atoms.cell.array[:2]
-    area = np.linalg.norm(np.cross(first, second))
-    heights = (area / np.linalg.norm(second), area / np.linalg.norm(first))
-    return tuple(int(np.ceil(round(min_lateral_ang / h, 6))) for h in heights)
+def repeated(atoms: Atoms, min_lateral_ang: float = MIN_LATERAL_ANG) -> tuple[Atoms, np.ndarray]:
+    """Lateral supercell, copy after copy, and the shift (copies * n, 3) of each of its atoms."""
+    matrix = supercell(atoms, min_lateral_ang)
+    lateral = atoms.cell.array[:2]
+    points = [(i, j) for i in range(matrix[0, 0]) for j in range(matrix[1, 1])]
+    placed = np.tile(atoms.positions, (len(points), 1))
+    made = Atoms(
+        np.tile(atoms.numbers, len(points)),
+        positions=placed + np.repeat(np.array(points) @ lateral, len(atoms), axis=0),
+        cell=[*_reduced(matrix @ lateral), atoms.cell.array[2]],
+        pbc=(True, True, False),
+    )
+    made.wrap()
+    made.pbc = True
+    return made, made.positions - placed
+
+
+def supercell(atoms: Atoms, min_lateral_ang: float = MIN_LATERAL_ANG) -> np.ndarray:
+    """Integer matrix (2, 2), upper triangular, of the fewest copies that are `min_lateral_ang` wide.
+
+    Widths are the heights of the reduced supercell; among equal numbers of copies the widest one is taken.
+    """
+    lateral = atoms.cell.array[:2]
+    copies = 1
+    while True:
+        found = [
+            (round(float(min(_heights(_reduced(matrix @ lateral)))), 6), matrix)
+            for matrix in _triangular(copies)
+        ]
+        width, matrix = max(found, key=lambda pair: pair[0])
+        if width >= min_lateral_ang:
+            return matrix
+        copies += 1
+
+
+def _triangular(copies: int) -> list[np.ndarray]:
+    """All two-dimensional superlattices of `copies` cells in Hermite normal form."""
+    return [
+        np.array([[a, b], [0, copies // a]])
+        for a in range(1, copies + 1)
+        if copies % a == 0
+        for b in range(copies // a)
+    ]
+
+
+def _reduced(vectors: np.ndarray) -> np.ndarray:
+    """Shortest pair (2, 3) that spans the same lattice (Gauss reduction)."""
+    first, second = vectors
+    while True:
+        if np.linalg.norm(second) < np.linalg.norm(first) - 1e-9:
+            first, second = second, first
+        turns = np.round(first @ second / (first @ first) - 1e-9)
+        if turns == 0:
+            break
+        second = second - turns * first
+    if np.cross(first, second)[2] < 0:
+        second = -second
+    return np.array([first, second])
+
+
+def _heights(vectors: np.ndarray) -> tuple[float, float]:
+    area = np.linalg.norm(np.cross(*vectors))
+    return float(area / np.linalg.norm(vectors[1])), float(area / np.linalg.norm(vectors[0]))
 
 
 def score_poses(
@@ -139,9 +193,12 @@ def score_poses(
 
 
 def describe(method: str, poses: Sequence[Atoms], min_lateral_ang: float = MIN_LATERAL_ANG) -> str:
-    """The cheap tier in words, for the record."""
-    counts = repeats(poses[0], min_lateral_ang) if poses else (1, 1)
-    return f"{method}, {counts[0]}x{counts[1]} repeat, frozen slab"
+    """The cheap tier in words, for the record: `2x2 repeat`, or the number of copies if they are skewed."""
+    matrix = supercell(poses[0], min_lateral_ang) if poses else np.eye(2, dtype=int)
+    words = f"{matrix[0, 0]}x{matrix[1, 1]} repeat"
+    if matrix[0, 1]:
+        words = f"repeat of {matrix[0, 0] * matrix[1, 1]} copies"
+    return f"{method}, {words}, frozen slab"
 
 
 def _score(pose: Atoms, method: str, min_lateral_ang: float, relax_steps: int) -> XtbScore:

@@ -20,15 +20,40 @@ def adsorbate(cell=(9.0, 9.0, 14.0)) -> Atoms:
 
 
 @pytest.mark.parametrize(
-    ("lengths", "counts"), [((8.46, 8.46), (2, 2)), ((16.0, 5.9), (1, 3)), ((20, 20), (1, 1))]
+    ("lengths", "copies", "width"),
+    [
+        ((8.46, 8.46), 4, 16.92),
+        ((11.8, 11.8), 2, 11.8 * 2**0.5),
+        ((16.0, 5.9), 3, 16.0),
+        ((20, 20), 1, 20),
+    ],
 )
-def test_repeats_reach_16_angstrom(lengths, counts):
-    assert xtb.repeats(Atoms("H", cell=[*lengths, 30])) == counts
+def test_supercells_reach_16_angstrom_with_fewest_copies(lengths, copies, width):
+    """A 2x2 cell of 11.8 A reaches 16.7 A along its diagonals with two copies; a cell needs 16^2 A^2 at least."""
+    made, _ = xtb.repeated(Atoms("H", cell=[*lengths, 30]))
+    assert len(made) == copies
+    assert min(xtb._heights(made.cell.array[:2])) == pytest.approx(width)
 
 
 def test_skewed_cells_are_measured_by_their_heights():
+    """Rows of 10 x 6 A: five copies of 60 A^2 are the fewest with 16^2 A^2."""
     atoms = Atoms("H", cell=[[10, 0, 0], [8, 6, 0], [0, 0, 30]])
-    assert xtb.repeats(atoms) == (3, 3)
+    made, _ = xtb.repeated(atoms)
+    assert len(made) == 5
+    assert min(xtb._heights(made.cell.array[:2])) >= 16
+
+
+def test_copies_are_lattice_translations():
+    """Each copy is the cell shifted by whole lattice vectors, inside the supercell."""
+    atoms = adsorbate((11.8, 11.8, 14.0))
+    atoms.positions += [11.0, 3.0, 0.0]
+    made, shifts = xtb.repeated(atoms)
+    steps = np.linalg.solve(atoms.cell.array.T, shifts.T).T
+    assert steps == pytest.approx(np.round(steps), abs=1e-9)
+    inside = made.get_scaled_positions(wrap=False)[:, :2]
+    assert inside.min() > -1e-9
+    assert inside.max() < 1 + 1e-9
+    assert made.get_volume() == pytest.approx(2 * atoms.get_volume())
 
 
 def test_energy_per_cell_does_not_depend_on_the_repeat():
