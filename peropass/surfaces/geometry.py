@@ -157,4 +157,6 @@ def _exposed_metal(
         missing = openness(vectors)
         if missing[2] > 0.2:
             normal = missing
+        elif x_hole is not None:  # open sideways only, below the top layer: out of reach from above
+            return None, up, -1
     return place, normal / np.linalg.norm(normal), index

@@ -256,6 +256,30 @@ def _favourable(socket: Atoms, batch: Batch, numbers: np.ndarray) -> np.ndarray:
     return ((gaps < reach) & wanted).sum(axis=(1, 2))
 
 
+def _held_by_other_atom(socket: Atoms, model: LigandModel, batch: Batch) -> np.ndarray:
+    """9 for samples (m,) in which an ambidentate anion turns another donor than its anchor to the B ions, else 0.
+
+    Thiocyanate anchored by S must not start as the N-bound motif: such samples go last.
+    """
+    metals = socket.positions[ion_roles(socket) == "B"]
+    found = np.zeros(len(batch.positions))
+    starts = np.concatenate([[0], np.cumsum([len(part.symbols) for part in model.parts])])
+    for step in batch.motif.steps:
+        part = model.parts[step.part]
+        elements = {part.symbols[i] for anchor in part.anchors for i in anchor.atoms}
+        if part.role != "anion" or len(elements) < 2 or step.anchor.name == "whole":
+            continue
+        own = part.symbols[step.anchor.atoms[0]]
+        others = [i for anchor in part.anchors for i in anchor.atoms if part.symbols[i] != own]
+        reach = []
+        for atoms in (step.anchor.atoms, others):
+            places = batch.positions[:, starts[step.part] + np.array(atoms)]
+            gaps = minimum_image(places[:, :, None] - metals, socket.cell.array)
+            reach.append(np.linalg.norm(gaps, axis=-1).min(axis=(1, 2)))
+        found[reach[1] < reach[0]] = 9.0
+    return found
+
+
 def _select(
     socket: Atoms,
     model: LigandModel,
@@ -277,7 +301,8 @@ def _select(
         score = _favourable(socket, batch, numbers)
         # ASSUME within a motif a favourable contact is worth 0.5 A of lift; only the order of the
         # poses depends on it, and with it which ones a small n keeps.
-        order = np.argsort(np.round(batch.rises - 0.5 * score, 2), kind="stable")
+        preference = batch.rises - 0.5 * score + _held_by_other_atom(socket, model, batch)
+        order = np.argsort(np.round(preference, 2), kind="stable")
         chosen: list[int] = []
         for k in order:
             gaps = np.abs(distinct[:n_distinct] - prints[k]).max(axis=1)

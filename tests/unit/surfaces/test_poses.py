@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from ase import Atoms
 
-from peropass.chemistry.model import LigandPart
+from peropass.chemistry.model import Anchor, LigandPart
 from peropass.errors import BuildError, InputError
 from peropass.surfaces.contacts import (
     MIN_CONTACT,
@@ -162,3 +162,19 @@ def test_lift_stops_at_contact():
 
 def test_coverage_is_one_per_surface_a_site(slab, socket):
     assert coverage(socket.atoms, slab) == pytest.approx(1 / 2)
+
+
+def test_ambidentate_anion_starts_with_its_anchor_to_the_metal(socket, build_set):
+    """Thiocyanate held by S points S to Pb, held by N points N to Pb: two motifs, not one twice."""
+    shape = Atoms("SCN", positions=[[0, 0, 0], [0, 0, 1.65], [0, 0, 2.82]])
+    anchors = tuple(Anchor(name, (i,), ("X-hole", "Pb")) for name, i in (("S0", 0), ("N2", 2)))
+    anion = LigandPart("[S-]C#N", -1, "anion", anchors, (shape,))
+    cation = LigandPart("[Cs+]", 1, "cation", (Anchor("Cs0", (0,), ("A-hole",)),), (Atoms("Cs"),))
+    found = generate_poses(
+        socket.atoms, socket.holes, build_set("scn", "ion-pair", [cation, anion]), n=4, seed=1
+    )
+    lead = socket.holes["Pb"][0]
+    for pose in found.poses[:2]:
+        sulphur, _, nitrogen = ligand(pose.atoms).positions[1:]
+        by_sulphur = gap(pose.atoms, sulphur, lead) < gap(pose.atoms, nitrogen, lead)
+        assert by_sulphur == ("S" in pose.anchor.split("+")[-1])
