@@ -1,8 +1,8 @@
 """Barrier of a vacancy hop by the nudged elastic band: IDPP path, climbing image, any ASE calculator, resumable.
 
 Improved tangents 10.1063/1.1323224, climbing image 10.1063/1.1329672, IDPP start 10.1063/1.4878664. Energies in eV, path
-lengths in Angstrom. Images are evaluated one after the other in one process; the band is written by rename after every
-step, so a killed run goes on from its last band.
+lengths in Angstrom. Images are evaluated by the workers of an `ImagePool`, all at once or one after the other; the band
+is written by rename after every step, so a killed run goes on from its last band.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from pathlib import Path
 
 import numpy as np
 from ase import Atoms
-from ase.calculators.calculator import Calculator
 from ase.calculators.singlepoint import SinglePointCalculator
 from ase.constraints import FixAtoms
 from ase.mep import NEB
 from ase.optimize import FIRE
 
+from peropass.engine.image_pool import ImagePool
 from peropass.errors import BuildError, DeadlineReached
 from peropass.ids import digest, structure_hash
 
@@ -85,94 +85,55 @@ class Band:
         return max(self.energies_eV) - self.energies_eV[-1]
 
 
-class _OnceNEB(NEB):
-    """Band that evaluates each geometry once; optimiser and convergence test ask for the same forces in turn."""
+class _PooledNEB(NEB):
+    """Band whose images are evaluated by a pool, each geometry once: optimiser and convergence test ask in turn."""
 
+    pool: ImagePool
     _state: tuple[bytes, bool] | None = None
     _forces: np.ndarray | None = None
 
     def get_forces(self) -> np.ndarray:
         state = (self.get_positions().tobytes(), bool(self.climb))
         if state != self._state:
+            _evaluate(self.images, self.pool)
             self._forces, self._state = super().get_forces(), state
         return self._forces.copy()
 
 
-def vacancy_hop(slab: Atoms, vacancy: int, hopper: int) -> tuple[Atoms, Atoms]:
-    """Start and end of a hop: atom `vacancy` is removed, atom `hopper` of the same element moves into its place.
-
-    Neither end is relaxed. Atom order is that of `slab` without `vacancy`.
-
-    Raises
-    ------
-    BuildError
-        The two atoms are the same or of different elements, or the hopper is frozen.
-    """
-    if vacancy == hopper or slab.numbers[vacancy] != slab.numbers[hopper]:
-        raise BuildError(
-            f"vacancy hop: atoms {vacancy} ({slab.symbols[vacancy]}) and {hopper} "
-            f"({slab.symbols[hopper]}) must be two atoms of one element"
-        )
-    if hopper in _frozen(slab):
-        raise BuildError(f"vacancy hop: atom {hopper} is frozen")
-    step = slab.get_distance(hopper, vacancy, mic=True, vector=True)
-    start, end = slab.copy(), slab.copy()
-    end.positions[hopper] += step
-    del start[vacancy], end[vacancy]
-    return start, end
-
-
-def choose_hop(slab: Atoms, element: str, near_ang: Sequence[float]) -> tuple[int, int]:
-    """Vacancy and hopper for the hop of `element` closest to a point (Angstrom): its two nearest free atoms.
-
-    The vacancy is the free atom of `element` nearest to the point, e.g. to the ligand's anchor or to the same place on the
-    clean slab; the hopper the free atom of `element` nearest to it.
-
-    Raises
-    ------
-    BuildError
-        Fewer than two free atoms of `element`.
-    """
-    from ase.geometry import get_distances
-
-    free = [
-        i
-        for i in range(len(slab))
-        if slab.symbols[i] == element
-        and i not in _frozen(slab)
-        and slab.arrays.get("fragment", np.zeros(len(slab)))[i] == 0
-    ]
-    if len(free) < 2:
-        raise BuildError(f"vacancy hop: {len(free)} free {element} atoms, two are needed")
-    _, to_point = get_distances(
-        slab.positions[free], [list(near_ang)], cell=slab.cell, pbc=slab.pbc
-    )
-    vacancy = free[int(np.argmin(to_point[:, 0]))]
-    others = [i for i in free if i != vacancy]
-    hopper = others[int(np.argmin(slab.get_distances(vacancy, others, mic=True)))]
-    return vacancy, hopper
+def _evaluate(images: Sequence[Atoms], pool: ImagePool) -> None:
+    """Give every image that lacks it the energy and forces of its present positions."""
+    stale = [i for i in images if i.calc is None or i.calc.check_state(i)]
+    for image, (energy, forces) in zip(stale, pool.evaluate(stale), strict=True):
+        image.calc = SinglePointCalculator(image, energy=energy, forces=forces)
 
 
 def relax_band(
     start: Atoms,
     end: Atoms,
-    calculator: Calculator,
+    pool: ImagePool,
     folder: str | Path,
     settings: BandSettings | None = None,
     deadline_s: float | None = None,
+    mobile: Sequence[int] | None = None,
+    method: str = "",
 ) -> Band:
     """Minimum-energy path between two relaxed ends.
 
     Parameters
     ----------
     start, end : Atoms
-        Relaxed with the same calculator; same atoms in the same order, same cell and frozen atoms.
-    calculator : Calculator
-        Used for one image after the other.
+        Relaxed; same atoms in the same order, same cell and frozen atoms.
+    pool : ImagePool
+        Evaluates the images.
     folder
-        Work folder; a band of the same ends and settings found there is continued.
+        Work folder; a band of the same ends, settings and method found there is continued.
     deadline_s : float, optional
         Unix time after which no further step is begun.
+    mobile : sequence of int, optional
+        Atoms that the band relaxes; all others stay where the interpolation between the ends puts them. All free atoms by
+        default.
+    method : str
+        Name of the method behind the pool: part of the identity of the band.
 
     Raises
     ------
@@ -183,20 +144,19 @@ def relax_band(
     """
     settings = settings or BandSettings()
     check_ends(start, end)
-    key = digest([structure_hash(start), structure_hash(end), asdict(settings), calculator.name])
+    chosen = None if mobile is None else sorted(int(i) for i in mobile)
+    key = digest([structure_hash(start), structure_hash(end), asdict(settings), method, chosen])
     path = Path(folder) / BAND_FILE
     images, done, climbing = _resume(path, key) or (_interpolate(start, end, settings), 0, False)
-    for image in (images[0], images[-1]):
-        _freeze_energy(image, calculator)
-    for image in images[1:-1]:
-        image.calc = calculator
-    neb = _OnceNEB(
-        images,
-        k=settings.spring_eV_per_ang2,
-        climb=climbing,
-        method="improvedtangent",
-        allow_shared_calculator=True,
+    if chosen is not None:
+        others = np.setdiff1d(np.arange(len(start)), chosen)
+        for image in images:
+            image.set_constraint(FixAtoms(others))
+    _evaluate(images, pool)
+    neb = _PooledNEB(
+        images, k=settings.spring_eV_per_ang2, climb=climbing, method="improvedtangent"
     )
+    neb.pool = pool
     with FIRE(neb, logfile=None, maxstep=settings.max_step_ang) as optimiser:
         fmax = _band_fmax(neb)
         while done < settings.max_steps:
@@ -222,17 +182,14 @@ def relax_band(
     )
 
 
-def single_point_barrier(band: Band, calculator: Calculator) -> tuple[float, float]:
+def single_point_barrier(band: Band, pool: ImagePool) -> tuple[float, float]:
     """Forward and reverse barrier from single points of another method at start, saddle and end of a band, eV.
 
     A lower bound on neither side: the saddle is that of the method which relaxed the band.
     """
-    energies = []
-    for index in (0, band.saddle, len(band.images) - 1):
-        image = band.images[index].copy()
-        image.calc = calculator
-        energies.append(float(image.get_potential_energy()))
-    return energies[1] - energies[0], energies[1] - energies[2]
+    chosen = [band.images[index] for index in (0, band.saddle, len(band.images) - 1)]
+    start, saddle, end = (energy for energy, _ in pool.evaluate(chosen))
+    return saddle - start, saddle - end
 
 
 def check_ends(start: Atoms, end: Atoms) -> None:
@@ -280,15 +237,6 @@ def _bare(atoms: Atoms) -> Atoms:
     return bare
 
 
-def _freeze_energy(image: Atoms, calculator: Calculator) -> None:
-    """Evaluate an end once; it does not move."""
-    if image.calc is not None:
-        return
-    image.calc = calculator
-    energy, forces = image.get_potential_energy(), image.get_forces()
-    image.calc = SinglePointCalculator(image, energy=energy, forces=forces)
-
-
 def _band_fmax(neb) -> float:
     forces = neb.get_forces()
     return float(np.linalg.norm(forces, axis=1).max())
@@ -321,8 +269,8 @@ def _resume(path: Path, key: str) -> tuple[list[Atoms], int, bool] | None:
     info = frames[0].info
     ends = (0, len(frames) - 1)
     for k, frame in enumerate(frames):
-        energy = frame.get_potential_energy()
-        frame.calc = None
+        # The ends do not move: their forces are not asked for. The others are evaluated again, for forces.
+        energy, frame.calc = frame.get_potential_energy(), None
         if k in ends:
             zero = np.zeros_like(frame.positions)
             frame.calc = SinglePointCalculator(frame, energy=energy, forces=zero)
