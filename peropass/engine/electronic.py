@@ -117,6 +117,7 @@ class GpawEngine:
                 failures.append(f"{name}: {' '.join(str(error).split())[:80]}")
                 self.rung_index += 1
                 self.calculator = None
+        self.rung_index = 0  # another geometry starts from the defaults
         raise EngineError("SCF did not converge on any rung (" + "; ".join(failures) + ")")
 
     def _evaluate_on_rung(
