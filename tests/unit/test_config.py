@@ -20,6 +20,7 @@ from peropass.config import (
     load_campaign,
 )
 from peropass.engine.protocol import load_protocols
+from peropass.errors import InputError
 
 CAMPAIGN = {
     "campaign": "mine",
@@ -123,6 +124,46 @@ def test_every_campaign_file_of_the_repository_is_valid():
     assert files
     for file in files:
         load_campaign(file)
+
+
+CONTROLS = {
+    **{k: v for k, v in CAMPAIGN.items() if k != "candidates"},
+    "terminations": ["001-CsX", "001-PbX2"],
+    "controls": [
+        {"name": "a", "host": "CsPbBr3-cubic", "termination": "001-CsX", "site": "V-CsX"},
+        {"name": "b", "host": "CsPbBr3-cubic", "termination": "001-PbX2", "site": "pristine"},
+    ],
+}
+
+
+def test_controls_need_no_candidate_and_name_all_that_is_computed(load):
+    """Only the named combinations and the pristine slab of each, not the product of the lists."""
+    campaign, _ = load(CONTROLS)
+    host = "CsPbBr3-cubic"
+    assert campaign.places == [
+        (host, "001-CsX", "pristine"),
+        (host, "001-CsX", "V-CsX"),
+        (host, "001-PbX2", "pristine"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("row", "key", "value"),
+    [
+        (1, "name", "a"),
+        (0, "site", "V-X"),
+        (0, "host", "CsPbI3-cubic"),
+        (0, "candidate", "f4tcnq"),
+        (1, "expected", "deep"),
+        (1, "than", "a"),
+        (0, "expected", "deeper-than"),
+    ],
+)
+def test_a_control_that_fits_nothing_is_refused(load, row, key, value):
+    other = copy.deepcopy(CONTROLS)
+    other["controls"][row][key] = value
+    with pytest.raises(InputError, match=f"controls.{row}"):
+        load(other)
 
 
 def test_the_vacuum_limit_is_the_published_advice_of_the_placing_code():

@@ -112,3 +112,27 @@ def test_other_hosts_use_their_own_names():
     for name in ("V-SnX2", "V-PbX2", "V-SnI2"):
         atoms = make_site(slab, name).atoms
         assert len(slab) - len(atoms) == 3
+
+
+@pytest.mark.parametrize(("site", "n_halides"), [("V-X2", 2), ("V-X3", 3), ("V-Cs2X2", 2)])
+@pytest.mark.parametrize("termination", ["001-CsX", "001-PbX2"])
+def test_several_halides_leave_one_lead(host, termination, site, n_halides):
+    """All vacated places of halides are bond lengths away from one and the same lead ion."""
+    whole = build_slab(host, termination, a_ang=5.98, layers=3, height_ang=30)
+    made = make_site(whole, site)
+    assert len(made.removed) == len(whole) - len(made.atoms)
+    places = [place for symbol, place in made.removed if symbol == "Br"]
+    assert len(places) == n_halides
+    leads = whole.positions[whole.symbols == "Pb"]
+    gaps = leads[:, None] - np.array(places)[None]
+    fraction = gaps @ np.linalg.inv(whole.cell.array)
+    gaps -= np.round(fraction[..., :2]) @ whole.cell.array[:2]
+    assert (np.linalg.norm(gaps, axis=-1).max(axis=1) < 3.4).any()
+
+
+def test_an_antisite_and_its_vacancy_are_two_ions(host):
+    """Pb on Cs beside a Cs vacancy: both replace A ions, and never the same one."""
+    whole = build_slab(host, "001-CsX", a_ang=5.98, layers=3, height_ang=30)
+    made = make_site(whole, "Pb-Cs-V-Cs").atoms
+    before, after = whole.symbols.formula.count(), made.symbols.formula.count()
+    assert [after[s] - before[s] for s in ("Cs", "Pb", "Br")] == [-2, 1, 0]

@@ -1,0 +1,198 @@
+"""One slab against the pristine one: counts on synthetic spectra, formation energies by their identities."""
+
+import pytest
+from level_model import GAP, P, dangling_lead, pristine, vacancy
+
+from peropass.analysis.controls import Asked, in_words, judge
+from peropass.analysis.sites import thermo_fields, trap_fields
+from peropass.records import (
+    Address,
+    Energy,
+    EosRecord,
+    Provenance,
+    SiteRecord,
+)
+
+IONS = ("Cs", "Pb", "Br")
+HOST_EV, SALT_EV, LEAD_SALT_EV = -17.3, -6.0, -11.0
+
+
+def site(model, **changes):
+    fields = trap_fields(pristine().record(), model.record(**changes))
+    place = Address(campaign="c", protocol="p", host="h", termination="t", site=model.site)
+    return SiteRecord(
+        status="ok", address=place, provenance=Provenance(revision=1, physics_hash="x"), **fields
+    )
+
+
+def asked(expected, name="one", than=None):
+    return Asked(name=name, host="h", termination="t", site="V-X", expected=expected, than=than)
+
+
+def outcome(expected, record):
+    return judge([asked(expected)], {"one": record})[0].outcome
+
+
+def test_a_dangling_level_is_a_trap_and_an_empty_gap_is_none():
+    with_trap, without = site(dangling_lead(vacancy(), 0.7)), site(vacancy())
+    assert (with_trap.n_traps, without.n_traps) == (1, 0)
+    for expected, first, second in (
+        ("trap", "as expected", "differs"),
+        ("no-trap", "differs", "as expected"),
+        ("shallow-or-host-like", "differs", "as expected"),
+        ("survey", "surveyed", "surveyed"),
+    ):
+        assert (outcome(expected, with_trap), outcome(expected, without)) == (first, second)
+
+
+@pytest.mark.parametrize("change", [{"shift": 1.7}, {"vacuum": 12.0}])
+def test_neither_zero_of_energy_nor_vacuum_changes_the_outcome(change):
+    plain, moved = (
+        site(dangling_lead(vacancy(), 0.7)),
+        site(dangling_lead(vacancy(), 0.7), **change),
+    )
+    assert moved.n_traps == plain.n_traps == 1
+    assert moved.states[0].energy_above_vbm_eV == pytest.approx(plain.states[0].energy_above_vbm_eV)
+
+
+def test_a_pristine_slab_is_judged_by_its_own_edges():
+    """Its gap holds no level by definition; a localised level that poses as an edge is what can be wrong."""
+    clean, trapped = pristine().record(), dangling_lead(pristine(), GAP - 0.8).record()
+    assert trap_fields(clean, clean)["n_traps"] == 0
+    found = trap_fields(trapped, trapped)
+    assert (found["n_traps"], found["n_traps_low"], found["n_traps_high"]) == (1, 1, 1)
+
+
+def test_what_hangs_on_the_alignment_is_undecided():
+    """Frozen potentials scatter by 0.2 eV: a level 0.25 eV deep is a trap without the wider margin only."""
+    model = dangling_lead(vacancy(), 0.25)
+    record = model.record()
+    potentials = list(record.atomic_potentials_eV)
+    for atom, change in zip(record.fixed, (-0.245, 0.0, 0.245), strict=True):
+        potentials[atom] += change
+    found = site(model, atomic_potentials_eV=potentials)
+    assert (found.n_traps_low, found.n_traps_high) == (0, 1)
+    assert outcome("trap", found) == outcome("no-trap", found) == "undecided"
+    assert "0 to 1 within the error of the alignment" in in_words(found)
+
+
+def test_deeper_is_a_fraction_of_each_gap_beyond_the_margin():
+    deep, shallow = site(dangling_lead(vacancy(), 0.9)), site(dangling_lead(vacancy(), 0.3))
+    rows = [asked("survey", "one"), asked("deeper-than", "two", than="one")]
+    for first, second, expected in (
+        (shallow, deep, "as expected"),
+        (deep, shallow, "differs"),
+        (deep, deep, "undecided"),
+    ):
+        assert judge(rows, {"one": first, "two": second})[1].outcome == expected
+    assert judge(rows, {"two": deep})[1].outcome == "no result"
+
+
+def test_what_was_not_run_says_so():
+    assert judge([asked("trap")], {})[0].outcome == "not run yet"
+
+
+def test_a_refused_analysis_is_a_row_with_its_reason():
+    record = SiteRecord(
+        status="failed",
+        reason="k-points differ",
+        address=Address(campaign="c", protocol="p"),
+        provenance=Provenance(revision=1, physics_hash="x"),
+    )
+    row = judge([asked("trap")], {"one": record})[0]
+    assert row.outcome == "no result"
+    assert "k-points differ" in row.found
+
+
+def test_words_name_place_filling_and_share_of_the_gap():
+    model = vacancy()
+    model.add(0.5, 1.0, model.spread("Pb", P, [9]))
+    words = in_words(site(model))
+    assert "1 localised trap" in words
+    assert "0.50 eV above the VBM (25 % of the gap), filled, Pb 6p of the exposed Pb" in words
+
+
+# --- energies -------------------------------------------------------------------------------------------------
+
+
+def phase(composition, energy, status="ok"):
+    return EosRecord(
+        status=status,
+        address=Address(campaign="c", protocol="p", host="h"),
+        provenance=Provenance(revision=1, physics_hash="x"),
+        settings_hash="aaaa",
+        settings={},
+        composition=composition,
+        kpts=(4, 4, 4),
+        energy=Energy(electronic_eV=energy, free_eV=energy, total_eV=energy),
+    )
+
+
+@pytest.fixture
+def bulk():
+    return [
+        phase({"Cs": 1, "Pb": 1, "Br": 3}, HOST_EV),
+        phase({"Cs": 1, "Br": 1}, SALT_EV),
+        phase({"Pb": 1, "Br": 2}, LEAD_SALT_EV),
+    ]
+
+
+@pytest.fixture
+def slabs(make_calculation):
+    """A slab of 2 CsBr and 2 CsPbBr3 that costs 1 eV, and the same without one CsBr that costs 0.8 eV more."""
+    energy = 2 * SALT_EV + 2 * HOST_EV + 1.0
+    whole = make_calculation({"Cs": 4, "Pb": 2, "Br": 8}, energy)
+    holed = make_calculation({"Cs": 3, "Pb": 2, "Br": 7}, energy - SALT_EV + 0.8)
+    return whole, holed
+
+
+def test_a_pair_vacancy_costs_what_was_put_in_and_less_where_its_salt_is_dear(slabs, bulk):
+    """In equilibrium with CsBr the cost is 0.8 eV; with PbBr2 mu(CsBr) is lower by the 0.3 eV that the host gains."""
+    found = thermo_fields(*slabs, bulk, IONS)
+    assert found["removed"] == {"Cs": 1, "Br": 1}
+    costs = {p.phase: p.formation_eV for p in found["points"]}
+    assert costs == {"CsBr": pytest.approx(0.8), "PbBr2": pytest.approx(0.5)}
+
+
+def test_the_limit_of_the_salt_needs_host_and_salt_only(slabs, bulk):
+    found = thermo_fields(*slabs, bulk[:2], IONS)
+    assert [p.phase for p in found["points"]] == ["CsBr"]
+    assert found["points"][0].formation_eV == pytest.approx(0.8)
+    assert found["points"][0].inside is None
+    assert "PbBr2" in found["thermo_note"]
+
+
+def test_a_pristine_slab_has_a_surface_energy_at_each_limit(slabs, bulk):
+    whole, _ = slabs
+    found = thermo_fields(whole, whole, bulk, IONS)
+    area = 8.3 * 8.3
+    first = next(p for p in found["points"] if p.phase == "CsBr")
+    assert first.surface_J_per_m2 == pytest.approx(1.0 / (2 * area) * 16.02176634)
+    assert first.formation_eV is None
+
+
+def test_an_unstable_host_has_an_empty_window_and_says_so(slabs, bulk):
+    bulk[2] = phase({"Pb": 1, "Br": 2}, LEAD_SALT_EV - 0.5)
+    found = thermo_fields(*slabs, bulk, IONS)
+    assert "window empty: the host is unstable by 0.200 eV" in found["thermo_note"]
+    assert not any(p.inside for p in found["points"])
+
+
+@pytest.mark.parametrize(
+    ("composition", "reason"),
+    [
+        ({"Cs": 4, "Pb": 2, "Br": 7}, "beyond neutral salts"),
+        ({"Cs": 3, "Pb": 1, "Bi": 1, "Br": 8}, "Bi: not an ion of the host"),
+    ],
+)
+def test_what_is_no_set_of_salts_is_left_out_with_the_reason(
+    slabs, bulk, make_calculation, composition, reason
+):
+    found = thermo_fields(slabs[0], make_calculation(composition, -50.0), bulk, IONS)
+    assert "points" not in found
+    assert reason in found["thermo_note"]
+
+
+def test_a_failed_phase_is_named(slabs, bulk):
+    found = thermo_fields(*slabs, [*bulk[:2], phase({"Pb": 1, "Br": 2}, 0.0, "failed")], IONS)
+    assert "failed" in found["thermo_note"]
