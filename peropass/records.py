@@ -183,6 +183,10 @@ class CalculationRecord(Record):
     dipole_e_ang: list[float] | None = None
     work_functions_eV: list[float] | None = Field(default=None, description="bottom, top face")
     fmax_eV_per_ang: float | None = None
+    ensemble_eV: list[float] = Field(
+        default_factory=list,
+        description="BEEF-vdW only: 31 modes of its error ensemble; they add up like energies, and the length of a reaction's sum is its standard deviation",
+    )
     ionic_steps: int = 0
     scf_iterations: int = 0
     history: list[IonicStep] = Field(default_factory=list)
@@ -296,6 +300,9 @@ class ReactionEnergy(Part):
         description="dispersion part of this reaction at the same geometries by model",
     )
     error_eV: float | None = None
+    functional_error_eV: float | None = Field(
+        default=None, description="standard deviation over the functional's own error ensemble"
+    )
     terms: list[Term]
     status: Status = "ok"
     reason: str = ""
@@ -423,6 +430,18 @@ class Distortion(Part):
     )
 
 
+class MigrationPath(Part):
+    """Minimum-energy path of one halide-vacancy hop; energies relative to its start."""
+
+    method: str = Field(description="what relaxed the path")
+    lengths_ang: list[float]
+    energies_eV: list[float] = Field(description="of the path method, image by image")
+    barrier_eV: float = Field(description="highest image above the start; positive")
+    reverse_barrier_eV: float
+    barrier_method: str = Field(description="what the two barriers are computed with")
+    distance_ang: float = Field(description="from the hopping ion to the vacancy, at the start")
+
+
 class Literature(Part):
     text: str
     source: str
@@ -460,6 +479,11 @@ class CandidateRecord(Record):
     migration_barrier_eV: float | None = Field(
         default=None, description="halide-vacancy hop next to the ligand"
     )
+    migration: MigrationPath | None = None
+    migration_clean: MigrationPath | None = Field(
+        default=None, description="the same hop of the clean surface"
+    )
+    migration_reason: str = Field(default="", description="why a barrier that was asked for is missing")
     anomalies: list[str] = Field(default_factory=list)
     literature: list[Literature] = Field(default_factory=list)
 
@@ -630,6 +654,32 @@ class ThermoRecord(Record):
     checks: list[Check] = Field(default_factory=list)
 
 
+class HopRecord(Record):
+    """Which ion hops into which vacancy, and the two ends before they are relaxed."""
+
+    kind: Literal["hop"] = "hop"
+    element: str
+    pose: str = Field(default="", description="pose of the loaded slab; empty for the clean surface")
+    vacancy: int | None = Field(default=None, description="index in the slab that is taken apart")
+    hopper: int | None = None
+    moved: int | None = Field(default=None, description="index of the hopper in both ends")
+    distance_ang: float | None = None
+    initial: StructureRef | None = None
+    final: StructureRef | None = None
+
+
+class BandRecord(Record):
+    """Relaxed path between two relaxed ends, and its barrier."""
+
+    kind: Literal["band"] = "band"
+    tier: Literal["screen", "production"]
+    path: MigrationPath | None = None
+    steps: int = 0
+    fmax_eV_per_ang: float | None = None
+    structure: StructureRef | None = Field(default=None, description="the saddle")
+    checks: list[Check] = Field(default_factory=list)
+
+
 R = TypeVar("R", bound=Record)
 KINDS: dict[str, type[Record]] = {
     "eos": EosRecord,
@@ -640,6 +690,8 @@ KINDS: dict[str, type[Record]] = {
     "levels": LevelsRecord,
     "candidate": CandidateRecord,
     "thermo": ThermoRecord,
+    "hop": HopRecord,
+    "band": BandRecord,
     "site": SiteRecord,
     "controls": ControlsRecord,
     "ranking": RankingRecord,

@@ -97,8 +97,20 @@ def evaluate(
         value_eV=_sum(coefficients, found, "total_eV"),
         dispersion_eV=_sum(coefficients, found, "dispersion_eV"),
         dispersion_cs_eV=_sum(coefficients, found, "dispersion_cs_eV"),
+        functional_error_eV=_ensemble_error(coefficients, found),
         terms=terms,
     )
+
+
+def _ensemble_error(
+    coefficients: Mapping[str, float], records: Mapping[str, EnergyRecord]
+) -> float | None:
+    """Length of the summed ensemble modes, eV; None unless every term has them."""
+    modes = {name: getattr(record, "ensemble_eV", []) for name, record in records.items()}
+    if not all(modes.values()):
+        return None
+    total = sum(coefficient * np.array(modes[name]) for name, coefficient in coefficients.items())
+    return float(np.linalg.norm(total))
 
 
 def check_balance(

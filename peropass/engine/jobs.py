@@ -16,7 +16,7 @@ import numpy as np
 from ase import Atoms
 from ase.io import read, write
 
-from peropass.engine import checks, dispersion, gpaw_calculator
+from peropass.engine import beef, checks, dispersion, gpaw_calculator
 from peropass.engine.counterpoise import counterpoise, needs_counterpoise
 from peropass.engine.electronic import ElectronicResult, Engine, GpawEngine, Setting, ToyEngine
 from peropass.engine.journal import Journal, JournalStep
@@ -342,6 +342,7 @@ def _finished_record(
         magnetic_moment_muB=last.magnetic_moment_muB,
         dipole_e_ang=list(last.dipole_e_ang) if last.dipole_e_ang else None,
         work_functions_eV=list(last.work_functions_eV) if last.work_functions_eV else None,
+        ensemble_eV=_ensemble(job, engine),
         fmax_eV_per_ang=result.fmax_eV_per_ang,
         ionic_steps=len(result.steps),
         scf_iterations=sum(step.scf_iterations for step in result.steps),
@@ -349,6 +350,13 @@ def _finished_record(
         remedies=result.remedies,
         checks=found_checks,
     )
+
+
+def _ensemble(job: Job, engine: Engine) -> list[float]:
+    """Modes of the functional's own error ensemble, where it has one."""
+    if job.protocol.energy.xc != beef.FUNCTIONAL or not isinstance(engine, GpawEngine):
+        return []
+    return beef.ensemble_modes(engine.calculator)
 
 
 def energy_of(

@@ -54,6 +54,14 @@ class EnergySettings(_Closed):
             raise ValueError("grid_spacing_ang belongs to mode lcao")
         return self
 
+    @model_validator(mode="after")
+    def _dispersion_once(self) -> EnergySettings:
+        if self.xc in ("BEEF-vdW", "vdW-DF2") and self.dispersion != "none":
+            raise ValueError(
+                f"{self.xc} holds its own dispersion; allowed with it: dispersion none"
+            )
+        return self
+
     @model_serializer(mode="wrap")
     def _without_what_does_not_apply(self, serialise) -> dict:
         """Plane-wave settings carry no keys of the other mode, so that their hash is what it always was."""
