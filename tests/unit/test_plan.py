@@ -1,6 +1,7 @@
 """Plans: sums, intervals and wall times against limits that hold for every campaign."""
 
 import pytest
+import yaml
 from campaign_folder import CAMPAIGN
 
 from peropass import plan as planning
@@ -109,3 +110,26 @@ def test_spent_hours_are_held_against_estimates(in_toy_place):
 def test_no_cores_are_refused(capsys):
     assert main(["plan", "config/quickstart.yaml", "--cores", "0"]) == 2
     assert "1 or more" in capsys.readouterr().err
+
+
+def test_a_campaign_of_controls_computes_the_named_slabs_alone(in_toy_place):
+    """Two slabs and a loaded one; no gas-phase reference, no fragment, no row of a ranking."""
+    place = {"host": "CsPbBr3-cubic", "termination": "001-CsX"}
+    controls = [
+        {"name": "bare", "site": "V-CsX", **place},
+        {"name": "loaded", "site": "pristine", "candidate": "kx", **place},
+    ]
+    data = {**CAMPAIGN, "campaign": "checked-sites", "controls": controls}
+    data |= {"candidates": [{"ligand": "kx"}], "phases": {place["host"]: ["BX2"]}}
+    config = in_toy_place / "controls.yaml"
+    config.write_text(yaml.safe_dump(data))
+    plan = Plan(str(config))
+    outputs = [j.output for j in planned_jobs(plan)]
+    builds = {output for output in outputs if output.endswith("build.extxyz")}
+    records = {file for file, _ in plan.all_records()}
+    assert set(outputs) - builds == records
+    assert plan.candidate_records() == []
+    names = [file.split("/toy/CsPbBr3-cubic/")[1] for file in records if "/toy/" in file]
+    assert "phases/PbBr2/relax.record.json" in names
+    assert "001-CsX/pristine/kx/k0/site.record.json" in names
+    assert not any("fragment" in name or "molecules" in name for name in names)
