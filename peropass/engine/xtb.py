@@ -28,6 +28,9 @@ from peropass.errors import EngineError
 METHODS = ("GFN1-xTB", "GFN2-xTB")
 FALLBACK = "GFN2-xTB"
 MIN_LATERAL_ANG = 16.0
+# ASSUME layers below the third add the same energy to all poses: the frozen slab is cut to its top three layers,
+# itself a neutral slab of the same termination (tests/bench compares the order with five layers).
+SCORED_LAYERS = 3
 # ASSUME 1000 K electronic temperature: slabs with open holes converge, poses keep their order.
 ELECTRONIC_TEMPERATURE_K = 1000.0
 FMAX_EV_PER_ANG = 0.15
@@ -192,19 +195,48 @@ def score_poses(
     return scores
 
 
+def upper_part(pose: Atoms, layers: int = SCORED_LAYERS) -> np.ndarray:
+    """Indices of the ligand and of the top `layers` atomic layers; all atoms where that would leave something out.
+
+    Needs the array ``layer`` (1 = topmost). A dopant or a defect below the cut keeps the whole slab: the rest must
+    be layers of the same composition as the ones above them.
+    """
+    every = np.arange(len(pose))
+    if "layer" not in pose.arrays:
+        return every
+    layer, slab = pose.arrays["layer"], pose.arrays["fragment"] == 0
+    if layer[slab].max(initial=0) <= layers:
+        return every
+    contents = {
+        n: pose[slab & (layer == n)].symbols.formula.count() for n in range(1, layer.max() + 1)
+    }
+    deep = [n for n in contents if n > layers]
+    whole = contents[layers] == contents[max(contents)] and all(
+        contents[n] == contents[n - 2] for n in deep if n - 2 >= layers
+    )
+    elements = {e for n in contents if n <= layers for e in contents[n]}
+    if not whole or any(set(contents[n]) - elements for n in deep):
+        return every
+    return every[~slab | (layer <= layers)]
+
+
 def describe(method: str, poses: Sequence[Atoms], min_lateral_ang: float = MIN_LATERAL_ANG) -> str:
     """The cheap tier in words, for the record: `2x2 repeat`, or the number of copies if they are skewed."""
     matrix = supercell(poses[0], min_lateral_ang) if poses else np.eye(2, dtype=int)
     words = f"{matrix[0, 0]}x{matrix[1, 1]} repeat"
     if matrix[0, 1]:
         words = f"repeat of {matrix[0, 0] * matrix[1, 1]} copies"
-    return f"{method}, {words}, frozen slab"
+    cut = bool(poses) and len(upper_part(poses[0])) < len(poses[0])
+    return f"{method}, {words}, frozen slab" + (f" of {SCORED_LAYERS} layers" if cut else "")
 
 
 def _score(pose: Atoms, method: str, min_lateral_ang: float, relax_steps: int) -> XtbScore:
-    ligand = np.flatnonzero(pose.arrays["fragment"] == 1)
-    trial = pose.copy()
-    trial.set_constraint(FixAtoms(np.setdiff1d(np.arange(len(pose)), ligand)))
+    part = upper_part(pose)
+    start = pose[part]
+    start.set_constraint()
+    ligand = np.flatnonzero(start.arrays["fragment"] == 1)
+    trial = start.copy()
+    trial.set_constraint(FixAtoms(np.setdiff1d(np.arange(len(trial)), ligand)))
     trial.calc = FrozenSlabXtb(method, min_lateral_ang)
     kept = pose.copy()
     try:
@@ -225,10 +257,10 @@ def _score(pose: Atoms, method: str, min_lateral_ang: float, relax_steps: int) -
     except (CalculationFailed, CalculatorSetupError) as error:
         reason = f"{method}: relaxation failed ({_one_line(error)}), pose kept as placed"
         return XtbScore(first, False, reason, method, kept)
-    refusal = _refusal(pose, trial, ligand, first, last, force)
+    refusal = _refusal(start, trial, ligand, first, last, force)
     if refusal:
         return XtbScore(first, False, f"{method}: {refusal}, pose kept as placed", method, kept)
-    kept.positions = trial.positions
+    kept.positions[part] = trial.positions
     reason = f"{method}: ligand relaxed {optimiser.nsteps} steps, fmax {force:.2f} eV/A"
     return XtbScore(last, True, reason, method, kept)
 

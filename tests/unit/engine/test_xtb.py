@@ -68,6 +68,27 @@ def test_energy_per_cell_does_not_depend_on_the_repeat():
     assert results[0][1] == pytest.approx(results[1][1], abs=5e-3)
 
 
+def layered(symbols: str) -> Atoms:
+    """One atom per layer, top first, 3 A apart, and a ligand atom above."""
+    n = len(Atoms(symbols))
+    atoms = Atoms(symbols + "H", positions=[[0, 0, 20 - 3.0 * k] for k in range(n)] + [[0, 0, 22]])
+    atoms.set_array("layer", np.array([*range(1, n + 1), 0]))
+    atoms.set_array("fragment", np.array([0] * n + [1]))
+    return atoms
+
+
+@pytest.mark.parametrize(
+    ("symbols", "kept"),
+    [("CsPbCs", 4), ("CsPbCsPbCs", 4), ("CsPbCsSrCs", 6), ("CsPbCsPbRb", 6)],
+)
+def test_the_frozen_slab_is_cut_to_three_layers_unless_something_lies_below(symbols, kept):
+    assert len(xtb.upper_part(layered(symbols))) == kept
+
+
+def test_slabs_without_layers_stay_whole():
+    assert len(xtb.upper_part(adsorbate())) == 4
+
+
 def test_only_the_ligand_moves_and_downhill():
     pose = adsorbate()
     placed, relaxed = (xtb.score_poses([pose], relax_steps=steps)[0] for steps in (0, 3))
