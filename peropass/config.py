@@ -11,7 +11,7 @@ from itertools import product
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_serializer
 
 from peropass.analysis.scoring import check_weights
 from peropass.engine.protocol import Protocol, load_protocols
@@ -62,6 +62,20 @@ class PoseSettings(_Closed):
         default=2, ge=1, le=50, description="conformers per part that are placed"
     )
     seed: int = Field(default=20, ge=0, description="seed of orientations and conformers")
+    recall: int = Field(
+        default=0,
+        ge=0,
+        le=50,
+        description="dropped poses drawn at random that the cheap tier relaxes too: how often the winner is lost",
+    )
+
+    @model_serializer(mode="wrap")
+    def _without_default_recall(self, handler) -> dict:
+        """A campaign that asks for no estimate has the same parameters as before the key existed."""
+        values = handler(self)
+        if not self.recall:
+            values.pop("recall", None)
+        return values
 
 
 class CandidateSettings(_Closed):

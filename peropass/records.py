@@ -219,6 +219,18 @@ class Filter(Part):
     after: int
 
 
+class RecallEstimate(Part):
+    """How often the funnel loses the winner, from dropped poses drawn at random and relaxed with the cheap tier."""
+
+    dropped: int = Field(description="poses that the funnel dropped")
+    drawn: int = Field(description="of these, relaxed for the estimate")
+    failed: int = Field(description="of those drawn, without an energy after all")
+    better: int = Field(description="of those drawn, lower than the best kept pose after relaxation")
+    lowest_eV: float | None = Field(
+        description="lowest of those drawn against the best kept pose; negative = a winner was lost"
+    )
+
+
 class PosesRecord(Record):
     """Starting poses, what each filter removed, and which survive for DFT."""
 
@@ -226,6 +238,9 @@ class PosesRecord(Record):
     method: str = Field(description="cheap tier used, e.g. `GFN1-xTB 2x2 repeat, frozen slab`")
     filters: list[Filter]
     poses: list[Pose]
+    recall: RecallEstimate | None = Field(
+        default=None, description="only where the campaign asks for it (`poses.recall`)"
+    )
 
 
 class LevelSet(Part):

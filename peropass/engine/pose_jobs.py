@@ -13,10 +13,17 @@ from peropass.engine.jobs import write_structure
 from peropass.engine.work import Progress, Stopwatch
 from peropass.errors import BuildError, EngineError, InputError
 from peropass.ids import digest, structure_hash
-from peropass.records import Address, Pose, PosesRecord, Provenance, write_record
+from peropass.records import (
+    Address,
+    Pose,
+    PosesRecord,
+    Provenance,
+    RecallEstimate,
+    write_record,
+)
 from peropass.revisions import REVISIONS
 from peropass.surfaces.defects import locate_holes, make_site
-from peropass.surfaces.funnel import run_funnel
+from peropass.surfaces.funnel import SAME_ENERGY_EV, FunnelResult, run_funnel
 from peropass.surfaces.poses import PoseSet, generate_poses
 
 MINIMUM_RELAXED_POSES = 2
@@ -50,7 +57,12 @@ def run(
         progress.finish()
         return _unplaced(out, common, watch, "failed", str(error))
     chosen = run_funnel(
-        placed, scores, keep=settings.relax, window_eV=settings.window_eV, seed=settings.seed
+        placed,
+        scores,
+        keep=settings.relax,
+        window_eV=settings.window_eV,
+        recall_sample=max(1, settings.recall),
+        seed=settings.seed,
     )
     for rank, identity in enumerate(chosen.kept):
         write_structure(chosen.structures[identity], out.parent / f"k{rank}.build.extxyz")
@@ -62,6 +74,9 @@ def run(
         method="none" if off else xtb.describe(settings.xtb, [pose.atoms for pose in placed.poses]),
         filters=chosen.filters,
         poses=[_with_file(pose) for pose in chosen.poses],
+        recall=None
+        if off or not settings.recall
+        else estimate_recall(placed, scores, chosen, settings),
     )
     write_record(record, out)
     progress.finish()
@@ -69,8 +84,12 @@ def run(
 
 
 def _placed(
-    socket: Atoms, pristine: Atoms,
-    site: str, candidate: CandidateSettings, settings: PoseSettings, halide: str
+    socket: Atoms,
+    pristine: Atoms,
+    site: str,
+    candidate: CandidateSettings,
+    settings: PoseSettings,
+    halide: str,
 ) -> PoseSet:
     from peropass.chemistry.library import build_model, load_library
 
@@ -124,6 +143,32 @@ def _scores(placed: PoseSet, settings: PoseSettings, toy: bool) -> list[xtb.XtbS
             [structures[k]], method=settings.xtb, relax_steps=settings.xtb_steps
         )[0]
     return scores
+
+
+def estimate_recall(
+    placed: PoseSet, scores: list[xtb.XtbScore], chosen: FunnelResult, settings: PoseSettings
+) -> RecallEstimate:
+    """Relax the ligands of the dropped poses that were drawn, and compare them with the best kept one."""
+    index = {pose.id: k for k, pose in enumerate(placed.poses)}
+    best = scores[index[chosen.kept[0]]].energy_xtb_eV
+    energies = []
+    for identity in chosen.recall:
+        score = scores[index[identity]]
+        if not score.accepted:
+            score = xtb.score_poses(
+                [placed.poses[index[identity]].atoms],
+                method=settings.xtb,
+                relax_steps=max(1, settings.xtb_steps),
+            )[0]
+        energies.append(score.energy_xtb_eV)
+    known = [energy - best for energy in energies if energy is not None and best is not None]
+    return RecallEstimate(
+        dropped=len(placed.poses) - len(chosen.kept),
+        drawn=len(chosen.recall),
+        failed=len(energies) - len(known),
+        better=sum(gap < -SAME_ENERGY_EV for gap in known),
+        lowest_eV=min(known, default=None),
+    )
 
 
 def _better_half(scores: list[xtb.XtbScore], at_least: int) -> list[int]:
