@@ -18,7 +18,7 @@ from ase.eos import EquationOfState
 
 from peropass.engine import dispersion, gpaw_calculator
 from peropass.engine.electronic import GpawEngine, Setting, ToyEngine
-from peropass.engine.jobs import Job, provenance_of, structure_ref, write_structure
+from peropass.engine.jobs import Job, adopted, provenance_of, structure_ref, write_structure
 from peropass.engine.work import (
     RESULT,
     Progress,
@@ -103,6 +103,7 @@ def _run_alone(
     toy = protocol.engine == "toy"
     finished = finished_result(folder, EosRecord)
     if finished is not None and (folder / EQUILIBRIUM).exists():
+        finished = adopted(finished, job)
         _publish(finished, folder, job.record)
         return finished
     watch = Stopwatch(folder / "cost.json")

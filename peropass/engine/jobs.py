@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 from ase import Atoms
@@ -39,6 +40,7 @@ from peropass.records import (
     Energy,
     IonicStep,
     Provenance,
+    Record,
     StructureRef,
     write_record,
 )
@@ -437,6 +439,15 @@ def vacuum_window(calculator, atoms: Atoms) -> tuple[np.ndarray, float]:
     return chosen, spacing
 
 
+R = TypeVar("R", bound=Record)
+
+
+def adopted(record: R, job: Job) -> R:
+    """A result as this job's own: one that was taken over from another campaign keeps all but its place and command."""
+    provenance = record.provenance.model_copy(update={"command": job.command})
+    return record.model_copy(update={"address": job.address, "provenance": provenance})
+
+
 def _publish(
     record: CalculationRecord, folder: Path, job: Job, writable: bool
 ) -> CalculationRecord:
@@ -450,7 +461,7 @@ def _publish(
         if writable:
             target.write_bytes((folder / f"{field}.extxyz").read_bytes())
         references[field] = ref.model_copy(update={"file": target.name})
-    published = record.model_copy(update=references)
+    published = adopted(record, job).model_copy(update=references)
     if writable:
         write_record(published, job.record)
     return published

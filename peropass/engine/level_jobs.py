@@ -39,6 +39,7 @@ def _run_alone(atoms: Atoms, job: jobs.Job, folder: Path, identity: str) -> Leve
     finished = finished_result(folder, LevelsRecord)
     if finished is not None:
         _publish_slices(folder, job.record)
+        finished = jobs.adopted(finished, job)
         write_record(finished, job.record)
         return finished
     watch = Stopwatch(folder / "cost.json")

@@ -358,3 +358,19 @@ def test_without_dispersion_the_terms_say_zero():
     found = energy("slab", None, TOY)
     assert found.dispersion_eV == found.dispersion_cs_eV == 0.0
     assert found.total_eV == -7.5
+
+
+def test_a_result_taken_over_from_another_campaign_is_not_computed_again_and_knows_its_place(
+    tmp_path, evaluations
+):
+    from peropass.reuse import reuse
+
+    first = jobs.run(slab(), job(tmp_path / "c"))
+    reuse(tmp_path / "c", tmp_path / "d")
+    n = len(evaluations)
+    other = job(tmp_path / "d", address=Address(campaign="d", protocol="toy"), command="make it")
+    second = jobs.run(slab(), other)
+    assert len(evaluations) == n
+    assert (second.address.campaign, second.provenance.command) == ("d", "make it")
+    assert second.energy == first.energy
+    assert second.provenance.physics_hash == first.provenance.physics_hash
