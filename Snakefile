@@ -23,11 +23,15 @@ wildcard_constraints:
     reference=r"[A-Za-z0-9-]+",
     pose=r"k\d+",
     part=r"slab|ligand",
+    hop=r"[A-Za-z0-9-]+",
+    end=r"start|end",
 
 
 localrules:
     all,
     slab,
+    hop,
+    migration,
     rank,
     report,
 
@@ -52,5 +56,6 @@ onerror:
 
 include: "workflow/rules/structures.smk"
 include: "workflow/rules/dft.smk"
+include: "workflow/rules/migration.smk"
 include: "workflow/rules/analysis.smk"
 include: "workflow/rules/report.smk"

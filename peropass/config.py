@@ -17,6 +17,7 @@ from peropass.analysis.scoring import check_weights
 from peropass.engine.protocol import Protocol, load_protocols
 from peropass.errors import InputError
 from peropass.ids import canonical, check_name
+from peropass.paths import BARE_HOP
 from peropass.records import Name
 from peropass.validation import load_yaml, validated
 
@@ -143,6 +144,22 @@ class ControlSettings(_Closed):
 Phase = Literal["BX2", "A4BX6", "AB2X5"]
 
 
+class MigrationSettings(_Closed):
+    """Halide-vacancy hops: the clean surface, and next to the ligands named here or ranked best."""
+
+    rows: list[Name] = Field(default_factory=list, description="keys of rows of `candidates`")
+    top: int = Field(
+        default=0, ge=0, le=50, description="also the best rows of the last ranking; none before there is one"
+    )
+    tier: Literal["screen", "production"] = Field(
+        default="screen",
+        description="screen: path by GFN1-xTB between ends relaxed with DFT, DFT at the saddle; production: DFT band",
+    )
+    images: int = Field(default=5, ge=3, le=15, description="moving images, evaluated in parallel")
+    fmax_eV_per_ang: float = Field(default=0.05, gt=0, le=1.0, description="force on the band")
+    max_steps: int = Field(default=150, ge=1, le=2000, description="steps of the band")
+
+
 class RankingSettings(_Closed):
     weights: dict[str, float] = Field(
         default_factory=lambda: {
@@ -181,6 +198,9 @@ class Campaign(_Closed):
         description="host -> competing phases that bound its chemical potentials (AX always does)",
     )
     lability: LabilitySettings = Field(default_factory=LabilitySettings)
+    migration: MigrationSettings | None = Field(
+        default=None, description="barriers of halide migration; none are computed without it"
+    )
     ranking: RankingSettings = Field(default_factory=RankingSettings)
 
     @cached_property
@@ -222,6 +242,7 @@ def load_campaign(path: str | Path) -> tuple[Campaign, Protocol]:
     _check_hosts(campaign, path)
     _check_candidates(campaign, path)
     _check_controls(campaign, path)
+    _check_migration(campaign, path)
     check_weights(campaign.ranking.weights, f"{path}: ranking.weights")
     if campaign.slab.frozen_layers >= campaign.slab.layers - 1:
         raise InputError(
@@ -291,6 +312,14 @@ def _check_controls(campaign: Campaign, path: str | Path) -> None:
     for host in campaign.phases:
         if host not in campaign.hosts:
             raise InputError(f"{path}: phases", host, ", ".join(campaign.hosts))
+
+
+def _check_migration(campaign: Campaign, path: str | Path) -> None:
+    if campaign.migration and BARE_HOP in campaign.by_key:
+        raise InputError(f"{path}: candidates", BARE_HOP, "another name beside `migration`: it stands for the clean surface")
+    for row, key in enumerate(campaign.migration.rows if campaign.migration else []):
+        if key not in campaign.by_key:
+            raise InputError(f"{path}: migration.rows.{row}", key, ", ".join(campaign.by_key))
 
 
 def canonical_slab(campaign: Campaign) -> str:

@@ -27,6 +27,7 @@ from peropass.errors import PeropassError, RecordError
 from peropass.ids import digest
 from peropass.records import (
     Address,
+    BandRecord,
     CalculationRecord,
     CandidateRecord,
     Distortion,
@@ -129,7 +130,7 @@ def candidate_record(
     inputs = _inputs(place, planned, poses, natives, meta["references"], smiles, address)
     facts = _facts(entry, candidate, on_paper, halide, meta, protocol)
     best = pipeline.best_pose(inputs.loaded)
-    return pipeline.assemble(
+    record = pipeline.assemble(
         address,
         facts,
         inputs,
@@ -146,6 +147,27 @@ def candidate_record(
         relax_files=[f"{pose}/relax.record.json" for pose in poses],
         levels_file=f"{best}/levels.record.json" if best else None,
     )
+    return record.model_copy(update=_migration(place, address.candidate))
+
+
+def _migration(place: Place, candidate: str) -> dict[str, object]:
+    """Path and barrier of the halide hop next to the ligand, and of the clean surface, where a band was asked for."""
+    bands = [place.read(BandRecord, paths.BAND, hop=hop) for hop in (candidate, paths.BARE_HOP)]
+    if bands[0] is None:
+        return {}
+    own, clean = (b.path if b is not None and b.status == "ok" else None for b in bands)
+    names = (f"hop next to {candidate}", "hop of the clean surface")
+    told = [
+        f"{name}: {b.status}" + (f", {b.reason}" if b.reason else "")
+        for name, b in zip(names, bands, strict=True)
+        if b is not None and b.status != "ok"
+    ]
+    return {
+        "migration": own,
+        "migration_clean": clean,
+        "migration_barrier_eV": None if own is None else own.barrier_eV,
+        "migration_reason": "; ".join(told),
+    }
 
 
 def _native_smiles(candidate: CandidateSettings, host: Host) -> str:

@@ -30,6 +30,12 @@ FRAGMENT = SITE + "/{candidate}/{pose}/fragment-{part}.record.json"
 CANDIDATE = SITE + "/{candidate}/candidate.record.json"
 LOADED_SITE_RECORD = SITE + "/{candidate}/{pose}/site.record.json"
 
+# `none` is the folder of the clean slab, so that no candidate can be in its way; `bare` is the clean surface itself.
+HOP = SITE + "/none/hops/{hop}/hop.record.json"
+HOP_END = SITE + "/none/hops/{hop}/{end}/relax.record.json"
+BAND = SITE + "/none/hops/{hop}/band.record.json"
+BARE_HOP = "bare"
+
 CONTROLS = CAMPAIGN + "/controls.json"
 RANKING = CAMPAIGN + "/ranking.json"
 RANKING_CSV = CAMPAIGN + "/ranking.csv"

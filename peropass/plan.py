@@ -19,6 +19,7 @@ from peropass.errors import InputError, RecordError
 from peropass.records import Record, read_record, write_text
 from peropass.resources import Estimate
 from peropass.workflow import Plan
+from peropass.workflow_hops import ENDS
 
 NINETY_PERCENT = 1.645  # standard deviations on either side
 CORES_SHOWN = (1, 16, 128, 1024)
@@ -32,8 +33,9 @@ PRIORITY = {
     "fragment": 50,
     "levels_loaded": 45,
 }
+PRIORITY |= {"hop": 30, "hop_end": 25, "band": 20}
 PRIORITY |= {"levels_clean": 40, "molecule": 30, "reservoir": 20, "reference": 20}
-DECLARED = ("eos", "relax", "levels", "fragment-slab", "fragment-ligand", "poses", "thermo")
+DECLARED = ("eos", "relax", "levels", "fragment-slab", "fragment-ligand", "poses", "thermo", "band")
 
 
 @dataclass(frozen=True)
@@ -100,6 +102,7 @@ def planned_jobs(plan: Plan) -> list[PlannedJob]:
     for socket in plan.sockets():
         for key in plan.campaign.by_key:
             jobs += _candidate_jobs(plan, {**socket, "candidate": key})
+        jobs += _hop_jobs(plan, socket)
     rows = tuple(job.output for job in jobs if job.rule == "candidate")
     jobs.append(PlannedJob("rank", plan.path(paths.RANKING), plan.cheap("rank"), rows))
     sites = tuple(plan.site_records())
@@ -205,6 +208,23 @@ def _candidate_jobs(plan: Plan, place: dict[str, str]) -> list[PlannedJob]:
             "candidate", path(paths.CANDIDATE), plan.cheap("candidate"), tuple(dict.fromkeys(needs))
         ),
     ]
+
+
+def _hop_jobs(plan: Plan, socket: dict[str, str]) -> list[PlannedJob]:
+    jobs = []
+    for hop in plan.hops.of_socket(socket):
+        place = {**socket, "hop": hop}
+        choice = plan.path(paths.HOP).format(**place)
+        slabs = [plan.path(p).format(**socket) for p in (paths.PRISTINE, paths.CLEAN)]
+        slabs += plan.hops.loaded(SimpleNamespace(**place))
+        jobs.append(PlannedJob("hop", choice, plan.cost("hop", place), tuple(slabs)))
+        ends = [plan.path(paths.HOP_END).format(**place, end=end) for end in ENDS]
+        jobs += [
+            PlannedJob("hop_end", end, plan.cost("hop_end", place), (choice,)) for end in ends
+        ]
+        band = plan.path(paths.BAND).format(**place)
+        jobs.append(PlannedJob("band", band, plan.cost("band", place), tuple(ends)))
+    return jobs
 
 
 def wall_time_s(jobs: Sequence[PlannedJob], cores: int) -> float:

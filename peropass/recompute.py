@@ -37,7 +37,7 @@ def recompute(folder: Folder, number: int, seed: int, findings: Findings) -> lis
         scratch, ignore_errors=True
     )  # a finished result there would be read, not recomputed
     for file, record in random.Random(seed).sample(candidates, min(number, len(candidates))):
-        spin = record.magnetic_moment_muB is not None or (record.toy and toy_spin(record))
+        spin = record.magnetic_moment_muB is not None or (record.toy and toy_spin(record, file))
         job = jobs.Job(
             address=record.address,
             protocol=folder.copy.protocol,

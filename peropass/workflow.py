@@ -40,13 +40,16 @@ from peropass.revisions import REVISIONS
 from peropass.site import Site
 from peropass.validation import load_yaml, validated
 from peropass.waves import WAVE, Waves
+from peropass.workflow_hops import Hops
 
 SITE_KEYS = ("host", "termination", "site")
 LIBRARY = Path("structures/ligands.yaml")
 PARALLEL_PYTHON = "gpaw python -m peropass.ranks"
 SNAKEMAKE_MB = 350  # the two processes that the executor plugin puts around a job; measured 250
 SERIAL_STAGES = (
+    "band",
     "bulk",
+    "hop",
     "phase",
     "reservoir",
     "levels",
@@ -88,6 +91,7 @@ class Plan:
             for key, smiles in references.items()
         }
         self.fixed = {"campaign": self.campaign.campaign, "protocol": self.campaign.protocol}
+        self.hops = Hops(self)
         self.waves = Waves(self, wave)
 
     def path(self, pattern: str) -> str:
@@ -180,6 +184,7 @@ class Plan:
         for socket in self.sockets():
             for key in self.campaign.by_key:
                 found += self._candidate_chain({**socket, "candidate": key})
+        found += self.hops.records()
         if self.campaign.controls:
             found.append((path(paths.CONTROLS), "controls"))
         found.append((path(paths.RANKING), "rank"))
@@ -262,6 +267,7 @@ class Plan:
         ]
         return [
             *own,
+            *self.hops.of_candidate(SimpleNamespace(**place)),
             *gas,
             *shared,
             *references,
@@ -434,13 +440,15 @@ class Plan:
         host, ions = place["host"], self._host_ions[place["host"]]
         if stage in ("site", "controls"):
             return cheap("candidate")
+        if "hop" in place:
+            return self.hops.cost(stage, place)
         if stage == "bulk":
             return estimate("eos", bulk_size(ions, self.protocol))
         if stage == "phase":
             return estimate("clean", phase_size(place["phase"], self.protocol))
         if stage == "reservoir":
             return estimate("eos", salt_size(ions, self.protocol))
-        atoms = self._ligand_atoms(host, place)
+        atoms = self.ligand_atoms(host, place)
         if stage == "poses":
             return cheap("poses", self.campaign.poses.generate)
         if stage == "thermo":
@@ -467,6 +475,8 @@ class Plan:
                 place |= {"reference": next(iter(self.references_of(place["host"])), "HBr-0")}
             if stage == "phase":
                 place |= {"phase": next(iter(self.phases(place["host"]).values()), "PbBr2")}
+            if stage in ("hop", "hop_end", "band"):
+                place |= {"hop": place.get("candidate", paths.BARE_HOP)}
             known = stage in ("candidate", "rank", "report", "slab", "site", "controls")
             stage_of_cost = "candidate" if stage in ("site", "controls") else stage
             self._typical[stage] = (
@@ -474,7 +484,12 @@ class Plan:
             ).core_s
         return self._typical[stage]
 
-    def _ligand_atoms(self, host: str, place: dict[str, str]) -> dict[str, int]:
+    def ions(self, host: str) -> dict[str, str]:
+        """Element per role of a host."""
+        return self._host_ions[host]
+
+    def ligand_atoms(self, host: str, place: dict[str, str]) -> dict[str, int]:
+        """Atoms per element of the molecule that a place names; none for clean slabs."""
         if "reference" in place:
             return composition_of(place["reference"].rsplit("-", 1)[0])
         return self._compositions[host].get(place.get("candidate", ""), {})
@@ -508,7 +523,7 @@ class Plan:
             return int(os.environ["PEROPASS_RANKS"])
         if self.site.max_ranks == 1 or stage in SERIAL_STAGES:
             return 1
-        atoms = self._ligand_atoms(place["host"], place)
+        atoms = self.ligand_atoms(place["host"], place)
         if "termination" in place and place.get("part") != "ligand":
             return self.site.ranks_for(self._slab_atoms(place, atoms))
         return self.site.ranks_for(sum(atoms.values()))

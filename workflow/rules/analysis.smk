@@ -11,6 +11,7 @@ rule candidate:
         molecule=plan.path(paths.MOLECULE),
         poses=plan.path(paths.POSES),
         references=plan.reference_records,
+        bands=plan.hops.of_candidate,
         thermo=plan.thermo_records,
         loaded=plan.loaded_records,
         fragments=plan.fragments,

@@ -60,6 +60,7 @@ const Card = {
       k ? part("Reactions", true, k.reactions.length ? k.reactions.map((r) => this.reaction(r)) : h("p", { class: "quiet" }, "None computed.")) : null,
       k && k.decomposition ? part("Decomposition of binding", false, this.decomposition(k)) : null,
       k && k.channels.length ? part("Desorption channels", false, this.channels(k.channels, row.lability_note)) : null,
+      k && (k.migration || k.migration_reason) ? part("Ion migration", false, this.migration(k)) : null,
       k && k.traps ? part("Levels and traps", true, this.traps(k.traps, data.diagram)) : null,
       k && (k.distortion || k.formability) ? part("Distortion and formability", false, this.shape(k)) : null,
       data.poses ? part("Poses tried", false, this.poses(data.poses)) : null,
@@ -122,6 +123,14 @@ const Card = {
     const first = channels[0];
     return [note ? h("p", null, note) : null, h("p", { class: "quiet" }, `free energies at ${num(first.temperature_K, 0)} K, ${first.concentration_M} M, solvent ${first.solvent}`), ladder(channels),
       h("details", null, h("summary", null, "Equations and terms"), channels.map((c) => [h("p", { class: "equation" }, h("b", null, c.name), ": ", c.equation), facts([["electronic", `${num(c.electronic_eV, 3)} eV`], ...Object.entries(c.terms).map(([n, v]) => [n.replaceAll("_", " "), `${num(v, 3)} eV`]), ["free energy", `${num(c.free_energy_eV, 3)} eV`]])]))];
+  },
+
+  migration(k) {
+    const own = k.migration, clean = k.migration_clean, told = k.migration_reason ? h("p", { class: "notice" }, k.migration_reason) : null;
+    if (!own && !clean) return [told];
+    const barrier = (p) => `${num(p.barrier_eV, 3)} eV (back ${num(p.reverse_barrier_eV, 3)} eV), over ${num(p.distance_ang)} \u00c5`;
+    return [told, pathPlot(own, clean), facts([["halide-vacancy hop next to the ligand", own && barrier(own)], ["same hop of the clean surface", clean && barrier(clean)], ["ligand raises the barrier by", own && clean && `${signed(own.barrier_eV - clean.barrier_eV, 3)} eV`], ["path by", (own || clean).method], ["barrier by", (own || clean).barrier_method]]),
+      h("p", { class: "quiet" }, "Line: next to the ligand; dashed: clean surface; both by the method of the path. Rings: energies that the barrier is taken from.")];
   },
 
   traps(t, diagram) {

@@ -62,3 +62,19 @@ function ladder(channels) {
   h("p", { class: "quiet" }, "Bar: free energy; tick: electronic energy. The cheapest channel, on top, is the lability."),
   missing];
 }
+
+// Energy along the path of a halide hop: next to the ligand as a line, the clean surface dashed; the barrier's own energies as rings.
+function pathPlot(own, clean) {
+  const W = 420, L = 52, R = 14, T = 12, H = 190, B = 34, all = [own, clean].filter(Boolean);
+  const at = (p) => [[p.lengths_ang[0], 0], [p.lengths_ang[p.energies_eV.indexOf(Math.max(...p.energies_eV))], p.barrier_eV], [p.lengths_ang[p.lengths_ang.length - 1], p.barrier_eV - p.reverse_barrier_eV]];
+  const [low, high] = extent(all.flatMap((p) => [...p.energies_eV, ...at(p).map((q) => q[1])]), .08), far = Math.max(...all.map((p) => p.lengths_ang[p.lengths_ang.length - 1])) || 1;
+  const x = (v) => L + (W - L - R) * v / far, y = (v) => T + (H - T - B) * (1 - (v - low) / (high - low || 1));
+  const ys = ticks(low, high, 5), xs = ticks(0, far, 5);
+  const curve = (p, color, dash) => [s("path", { d: "M" + p.lengths_ang.map((v, k) => `${x(v).toFixed(1)} ${y(p.energies_eV[k]).toFixed(1)}`).join("L"), stroke: color, "stroke-width": 1.5, fill: "none", "stroke-dasharray": dash }),
+    p.lengths_ang.map((v, k) => s("circle", { cx: x(v), cy: y(p.energies_eV[k]), r: 2, fill: color })), at(p).map(([v, e]) => s("circle", { cx: x(v), cy: y(e), r: 5, fill: "none", stroke: color }))];
+  return s("svg", { viewBox: `0 0 ${W} ${H}`, width: W, height: H, role: "img", style: "max-width:100%", "aria-label": `Path of the halide hop: barrier ${num(all[0].barrier_eV)} eV${own && clean ? `, clean surface ${num(clean.barrier_eV)} eV` : ""}` },
+    ys.map((t) => [s("line", { class: "grid", x1: L, x2: W - R, y1: y(t), y2: y(t) }), s("text", { class: "tick", x: L - 5, y: y(t) + 4, "text-anchor": "end" }, tickText(t, ys))]),
+    xs.map((t) => s("text", { class: "tick", x: x(t), y: H - 18, "text-anchor": "middle" }, tickText(t, xs))),
+    s("text", { class: "quiet", x: W - R, y: H - 4, "text-anchor": "end" }, "path length / \u00c5"), s("text", { class: "quiet", x: 4, y: T - 1 }, "eV"),
+    clean ? curve(clean, "var(--vermilion)", "5 3") : null, own ? curve(own, "var(--blue)", null) : null);
+}

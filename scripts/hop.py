@@ -1,0 +1,89 @@
+"""Choose the halide hop next to a ligand, or of the clean surface, and build its two ends."""
+
+import json
+from pathlib import Path
+
+from ase.io import read
+
+from peropass import step
+from peropass.analysis.pipeline import best_pose
+from peropass.engine import jobs
+from peropass.errors import BuildError
+from peropass.ids import digest
+from peropass.records import CalculationRecord, HopRecord, Provenance, read_record, write_record
+from peropass.revisions import REVISIONS
+from peropass.surfaces.hops import hop_beside_hole
+
+
+def main(argv=None) -> None:
+    arguments = step.parser(__doc__)
+    arguments.add_argument("--element", required=True, help="the halide that hops")
+    arguments.add_argument("--pristine", required=True, type=Path)
+    arguments.add_argument("--socket", required=True, type=Path)
+    arguments.add_argument(
+        "--loaded", default="[]", help="JSON: relaxed poses; none for the clean surface"
+    )
+    options = arguments.parse_args(argv)
+    files = {"pristine": options.pristine, "socket": options.socket}
+    toy = step.protocol(options).engine == "toy"
+    loaded = {Path(f).parent.name: Path(f) for f in json.loads(options.loaded)}
+    records = {
+        name: read_record(file, CalculationRecord, allow_toy=toy) for name, file in files.items()
+    }
+    poses = {
+        name: read_record(file, CalculationRecord, allow_toy=toy) for name, file in loaded.items()
+    }
+    pose = best_pose(poses) or ""
+    record = _record(options, records, poses, files, loaded, pose, toy)
+    write_record(record, options.out)
+    step.say(f"hop: {record.status} {record.reason}")
+
+
+def _record(options, records, poses, files, loaded, pose, toy) -> HopRecord:
+    chosen = poses[pose] if pose else records["pristine"]
+    base = {
+        "toy": toy,
+        "address": step.address(options),
+        "element": options.element,
+        "pose": pose,
+        "provenance": Provenance(
+            revision=REVISIONS["migration"],
+            physics_hash=digest(
+                [r.provenance.physics_hash for r in (*records.values(), chosen)], 16
+            ),
+            command=options.recompute,
+        ),
+    }
+    bad = [
+        f"{name}: {r.status}" for name, r in records.items() if r.status != "ok" or r.final is None
+    ]
+    if loaded and not pose:
+        bad.append("no relaxed pose")
+    if bad:
+        return HopRecord(status="missing", reason="; ".join(bad), **base)
+    atoms = {name: read(files[name].parent / r.final.file) for name, r in records.items()}
+    slab = read(loaded[pose].parent / chosen.final.file) if pose else atoms["pristine"]
+    try:
+        hop = hop_beside_hole(atoms["pristine"], atoms["socket"], slab, options.element)
+    except BuildError as error:
+        return HopRecord(status="failed", reason=str(error), **base)
+    ends = {}
+    for name in ("start", "end"):
+        file = options.out.parent / name / "build.extxyz"
+        ends[name] = jobs.structure_ref(
+            jobs.write_structure(getattr(hop, name), file), file, options.out
+        )
+    return HopRecord(
+        status="ok",
+        vacancy=hop.vacancy,
+        hopper=hop.hopper,
+        moved=hop.moved,
+        distance_ang=round(hop.distance_ang, 4),
+        initial=ends["start"],
+        final=ends["end"],
+        **base,
+    )
+
+
+if __name__ == "__main__":
+    raise SystemExit(step.run(main))
