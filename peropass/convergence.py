@@ -160,8 +160,9 @@ def relaxed(plan: Plan, protocol: Protocol, probe: str, folder: Path):
     socket, _ = structure(place(paths.CLEAN))
     molecule, _ = structure(place(paths.MOLECULE))
     eos = read_record(place(paths.BULK), EosRecord)
-    if record.settings_hash != protocol.settings_hash:
-        raise InputError(str(folder), record.settings_hash, f"settings of {protocol.name}")
+    for key in ("xc", "dispersion"):
+        if record.settings[key] != getattr(protocol.energy, key):
+            raise InputError(f"{folder}: {key}", record.settings[key], f"that of {protocol.name}")
     return Start(
         loaded,
         socket,

@@ -9,7 +9,7 @@ from ase import Atoms
 
 from peropass.engine import jobs
 from peropass.engine.electronic import Setting
-from peropass.engine.protocol import Protocol
+from peropass.engine.protocol import EnergySettings, Protocol
 from peropass.engine.spin import needs_spin
 from peropass.records import Address, CalculationRecord
 from peropass.surfaces.thickness import add_bulk_layers
@@ -44,8 +44,7 @@ def points(start: Start, protocol: Protocol, ladder: str, rung: float) -> list[P
     slabs = {"loaded": start.loaded, "socket": start.socket}
     molecule, kpts = start.molecule, start.kpts
     if ladder == "cutoff":
-        energy = protocol.energy.model_copy(update={"ecut_eV": float(rung)})
-        protocol = protocol.model_copy(update={"energy": energy})
+        protocol = protocol.model_copy(update={"energy": at_cutoff(protocol.energy, rung)})
     elif ladder == "k_points":
         kpts = (int(rung), int(rung), 1)
     elif ladder == "vacuum":
@@ -66,6 +65,12 @@ def points(start: Start, protocol: Protocol, ladder: str, rung: float) -> list[P
         Point("molecule", molecule, protocol, _setting(molecule, False, (1, 1, 1)), "molecule")
     )
     return found
+
+
+def at_cutoff(energy: EnergySettings, ecut_ev: float) -> EnergySettings:
+    """The same settings at another cutoff, with the grid that belongs to it."""
+    kept = {k: v for k, v in energy.model_dump().items() if k != "grid_spacing_ang"}
+    return EnergySettings(**{**kept, "ecut_eV": float(ecut_ev)})
 
 
 def higher(slab: Atoms, by_ang: float) -> Atoms:

@@ -11,7 +11,7 @@ from ase import Atoms
 from peropass.config import PROTOCOLS_FILE
 from peropass.engine.counterpoise import counterpoise
 from peropass.engine.electronic import Setting
-from peropass.engine.protocol import load_protocols
+from peropass.engine.protocol import EnergySettings, load_protocols
 
 A_ANG = 5.95
 CS_O_ANG = 3.0
@@ -62,7 +62,8 @@ def loaded():
 
 def interaction(folder, **energy):
     smoke = load_protocols(PROTOCOLS_FILE)["smoke"]
-    settings = smoke.energy.model_copy(update={"energy_tolerance_eV_per_electron": 1e-6, **energy})
+    kept = {k: v for k, v in smoke.energy.model_dump().items() if k != "grid_spacing_ang"}
+    settings = EnergySettings(**{**kept, "energy_tolerance_eV_per_electron": 1e-6, **energy})
     chosen = smoke.model_copy(update={"energy": settings})
     return counterpoise(loaded(), chosen, Setting(slab=True, kpts=(1, 1, 1)), folder)
 
