@@ -175,3 +175,17 @@ def test_a_proton_lost_in_a_planned_slab_is_found_in_the_computed_structures(mak
     }
     with pytest.raises(UnbalancedReaction, match=r"H -1"):
         evaluate(reactions.binding(stand_in, ligand, whole), records)
+
+
+def test_the_functional_s_own_error_is_the_length_of_the_summed_modes(energies):
+    """A mode that all terms share in proportion cancels; one of the loaded slab alone stays; without modes there is none."""
+    reaction = reactions.binding(SOCKET, KBR, loaded(KBR))
+    assert evaluate(reaction, energies).functional_error_eV is None
+    common = {SOCKET.name: [2.0, 0.0], KBR.name: [0.5, 0.0], loaded(KBR).name: [2.5, 0.3]}
+    with_modes = {
+        name: record.model_copy(update={"ensemble_eV": common.get(name, [])})
+        for name, record in energies.items()
+    }
+    assert evaluate(reaction, with_modes).functional_error_eV == pytest.approx(0.3)
+    with_modes[KBR.name] = energies[KBR.name]
+    assert evaluate(reaction, with_modes).functional_error_eV is None
