@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 from peropass.records import RankedRow
 from peropass.report.collect import Collection, Evidence
 from peropass.report.level_diagram import SVG_SETTINGS, save_figure, save_level_diagram
-from peropass.report.sites import write_site_figures
+from peropass.report.sites import densities, write_site_figures
 
 FORMATS = ("svg", "pdf")
 MOST_ROWS = 40
@@ -155,6 +155,18 @@ def write_figures(collection: Collection, folder: str | Path) -> list[Path]:
             )
             for suffix in FORMATS
         ]
+        traps = one.candidate.traps
+        if not getattr(one.levels, traps.levels).weights:
+            continue
+        figure = densities(
+            one.levels,
+            one.pristine_levels,
+            traps.levels,
+            shift_eV=traps.alignment_eV,
+            gap_eV=traps.gap_pristine_eV,
+            title=title,
+        )
+        written += [save_figure(figure, folder / f"density.{name}.{suffix}") for suffix in FORMATS]
     return [*written, *write_site_figures(collection.sites, folder)]
 
 

@@ -135,7 +135,14 @@ def site_figures(one: SiteEvidence) -> dict[str, Figure]:
     if one.record.n_traps is None or one.levels is None or one.pristine is None:
         return {}
     figures = {"levels": draw_level_diagram(panels_of(one))}
-    figures["density"] = _densities(one)
+    figures["density"] = densities(
+        one.levels,
+        one.pristine,
+        one.record.levels,
+        shift_eV=one.record.alignment_eV,
+        gap_eV=one.record.gap_pristine_eV,
+        title=one.name,
+    )
     if one.slices is not None:
         for n in _shown_slices(one):
             figures[f"state-{n}"] = _slice(one, n)
@@ -147,16 +154,22 @@ def panels_of(one: SiteEvidence) -> list[Panel]:
     return site_panels(one.pristine, one.levels, one.record)
 
 
-def _densities(one: SiteEvidence) -> Figure:
-    kind, record = one.record.levels, one.record
-    zero = _valence_edge(one.pristine, kind) + record.alignment_eV
-    low, high = zero - DENSITY_BEYOND_EV, zero + record.gap_pristine_eV + DENSITY_BEYOND_EV
-    grid = np.linspace(low, high, DENSITY_POINTS)
+def densities(
+    levels: LevelsRecord,
+    pristine: LevelsRecord,
+    kind: str,
+    *,
+    shift_eV: float,
+    gap_eV: float,
+    title: str,
+) -> Figure:
+    """Layer-resolved and projected densities of states of a slab around the gap of the pristine one."""
+    zero = _valence_edge(pristine, kind) + shift_eV
+    grid = np.linspace(zero - DENSITY_BEYOND_EV, zero + gap_eV + DENSITY_BEYOND_EV, DENSITY_POINTS)
     parts = [
-        projected_density(one.levels, kind, by, grid, DENSITY_WIDTH_EV)
-        for by in ("layer", "orbital")
+        projected_density(levels, kind, by, grid, DENSITY_WIDTH_EV) for by in ("layer", "orbital")
     ]
-    return density_figure(grid, *parts, zero_eV=zero, gap_eV=record.gap_pristine_eV, title=one.name)
+    return density_figure(grid, *parts, zero_eV=zero, gap_eV=gap_eV, title=title)
 
 
 def _valence_edge(record: LevelsRecord, kind: str) -> float:
