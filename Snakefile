@@ -42,6 +42,11 @@ rule all:
         plan.targets,
 
 
+rule migration:
+    input:
+        plan.hops.bands,
+
+
 onstart:
     hold_while_alive(plan.path(paths.CAMPAIGN))
 

@@ -38,7 +38,7 @@ def _text(rows: Sequence[dict]) -> str:
             f"{outside:<10} {'; '.join(n for n in row['notes'] if 'outside' not in n)}".rstrip()
         )
     lines.append("")
-    lines.append("windows: " + "; ".join(f"{w.name} {_range(w)} ({w.source})" for w in WINDOWS))
+    lines.append("windows: " + "; ".join(f"{_range(w)} ({w.source})" for w in WINDOWS))
     lines.append("tau has no upper cut for a large A cation: read it together with t.")
     return "\n".join(lines) + "\n"
 

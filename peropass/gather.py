@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,8 +14,8 @@ from peropass import dispersion_models, paths
 from peropass.analysis import distortion as distortions
 from peropass.analysis import pipeline, ranking, uncertainty
 from peropass.check import checked
-from peropass.chemistry.formability import assess, assess_substitution
 from peropass.chemistry.library import build_model, load_library
+from peropass.chemistry.ligand_formability import of_ligand
 from peropass.chemistry.model_plan import plan_model
 from peropass.chemistry.planned import PlannedReaction
 from peropass.chemistry.reaction_plan import gas, reactions_for
@@ -32,7 +31,6 @@ from peropass.records import (
     CandidateRecord,
     Distortion,
     EosRecord,
-    Formability,
     LevelsRecord,
     Literature,
     Provenance,
@@ -46,7 +44,6 @@ from peropass.records import (
 from peropass.surfaces.hosts import Host, load_host
 from peropass.surfaces.neighbours import ion_roles
 
-MONATOMIC_CATION = re.compile(r"\[([A-Z][a-z]?)\+(\d?)\]")
 ERROR_MODEL_FILE = Path("config/error-model.yaml")
 PHASES = (paths.RESERVOIR, paths.BULK)  # bulk phases that every campaign has
 
@@ -141,7 +138,7 @@ def candidate_record(
             meta["lability"]["concentration_M"],
             meta["lability"]["solvent"],
         ),
-        formability=_formability(ions, smiles, halide),
+        formability=of_ligand(ions, smiles, halide),
         distortions=_distortions(place, inputs, poses, host.symbol("X")),
         poses_file="poses.record.json",
         relax_files=[f"{pose}/relax.record.json" for pose in poses],
@@ -351,25 +348,6 @@ def _facts(
 
 def _label(entry, on_paper) -> str:
     return f"{entry.name} (model {gas('.'.join(on_paper.parts)).name.removesuffix('(g)')})"
-
-
-def _formability(ions: HostIons, smiles: str, halide: str) -> Formability:
-    """Factors of the host, or of the end member where the ligand is a metal halide."""
-    metals = [
-        (found[1], int(found[2] or 1))
-        for part in smiles.split(".")
-        if (found := MONATOMIC_CATION.fullmatch(part)) and found[1] != ions.a
-    ]
-    if len(metals) == 1:
-        symbol, charge = metals[0]
-        try:
-            return assess_substitution(ions.formula, symbol, charge, 1.0, halide)
-        except PeropassError as error:
-            host = assess(ions.formula)
-            return host.model_copy(
-                update={"t": None, "mu": None, "tau": None, "notes": [str(error)]}
-            )
-    return assess(ions.formula)
 
 
 def _distortions(

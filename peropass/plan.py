@@ -33,7 +33,7 @@ PRIORITY = {
     "fragment": 50,
     "levels_loaded": 45,
 }
-PRIORITY |= {"hop": 30, "hop_end": 25, "band": 20}
+PRIORITY |= {"hop": 30, "hopend": 25, "band": 20}
 PRIORITY |= {"levels_clean": 40, "molecule": 30, "reservoir": 20, "reference": 20}
 DECLARED = ("eos", "relax", "levels", "fragment-slab", "fragment-ligand", "poses", "thermo", "band")
 
@@ -219,9 +219,7 @@ def _hop_jobs(plan: Plan, socket: dict[str, str]) -> list[PlannedJob]:
         slabs += plan.hops.loaded(SimpleNamespace(**place))
         jobs.append(PlannedJob("hop", choice, plan.cost("hop", place), tuple(slabs)))
         ends = [plan.path(paths.HOP_END).format(**place, end=end) for end in ENDS]
-        jobs += [
-            PlannedJob("hop_end", end, plan.cost("hop_end", place), (choice,)) for end in ends
-        ]
+        jobs += [PlannedJob("hopend", end, plan.cost("hopend", place), (choice,)) for end in ends]
         band = plan.path(paths.BAND).format(**place)
         jobs.append(PlannedJob("band", band, plan.cost("band", place), tuple(ends)))
     return jobs

@@ -475,7 +475,7 @@ class Plan:
                 place |= {"reference": next(iter(self.references_of(place["host"])), "HBr-0")}
             if stage == "phase":
                 place |= {"phase": next(iter(self.phases(place["host"]).values()), "PbBr2")}
-            if stage in ("hop", "hop_end", "band"):
+            if stage in ("hop", "hopend", "band"):
                 place |= {"hop": place.get("candidate", paths.BARE_HOP)}
             known = stage in ("candidate", "rank", "report", "slab", "site", "controls")
             stage_of_cost = "candidate" if stage in ("site", "controls") else stage

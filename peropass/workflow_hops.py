@@ -71,9 +71,7 @@ class Hops:
                 place = {**socket, "hop": hop}
                 found.append((self.plan.path(paths.HOP).format(**place), "hop"))
                 for end in ENDS:
-                    found.append(
-                        (self.plan.path(paths.HOP_END).format(**place, end=end), "hop_end")
-                    )
+                    found.append((self.plan.path(paths.HOP_END).format(**place, end=end), "hopend"))
                 found.append((self.plan.path(paths.BAND).format(**place), "band"))
         return found
 
@@ -135,7 +133,7 @@ class Hops:
         ligand = plan.ligand_atoms(place["host"], {"candidate": place["hop"]})
         ions = plan.ions(place["host"])
         size = slab_size(ions, place["termination"], plan.campaign, plan.protocol, ligand)
-        if stage == "hop_end":
+        if stage == "hopend":
             return estimate("loaded", size)
         images = self.settings.images
         if self.settings.tier == "screen":

@@ -8,7 +8,7 @@ from peropass.config import MigrationSettings
 from peropass.engine import migration_jobs
 from peropass.records import CalculationRecord, HopRecord, read_record
 from peropass.validation import validated
-from scripts.hop_end import hop_job
+from scripts.hopend import hop_job
 
 
 def main(argv=None) -> None:

@@ -36,25 +36,31 @@ _OWN = {("Sn", 2): {6: 1.15}}
 
 @dataclass(frozen=True)
 class MolecularCation:
-    """A molecular A-site cation with its effective radius in Angstrom and the ways to write it."""
+    """A molecular A-site cation with its effective radius in Angstrom and the ways to write it.
+
+    `checked` says that the radius was held against a second source that quotes the paper.
+    """
 
     name: str
     radius_ang: float
     spellings: tuple[str, ...]
+    checked: bool = False
     charge: int = 1
 
 
 MOLECULAR_CATIONS: tuple[MolecularCation, ...] = (
     MolecularCation("ammonium", 1.46, ("NH4", "AM")),
     MolecularCation("hydroxylammonium", 2.16, ("H3NOH", "HA")),
-    MolecularCation("methylammonium", 2.17, ("CH3NH3", "CH6N", "MA")),
+    MolecularCation("methylammonium", 2.17, ("CH3NH3", "CH6N", "MA"), True),
     MolecularCation("hydrazinium", 2.17, ("H3NNH2", "N2H5", "HZ")),
     MolecularCation("azetidinium", 2.50, ("(CH2)3NH2", "C3H8N", "AZ")),
-    MolecularCation("formamidinium", 2.53, ("HC(NH2)2", "CH(NH2)2", "NH2CHNH2", "CH5N2", "FA")),
+    MolecularCation(
+        "formamidinium", 2.53, ("HC(NH2)2", "CH(NH2)2", "NH2CHNH2", "CH5N2", "FA"), True
+    ),
     MolecularCation("imidazolium", 2.58, ("C3N2H5", "C3H5N2", "IM")),
     MolecularCation("dimethylammonium", 2.72, ("(CH3)2NH2", "C2H8N", "DMA")),
-    MolecularCation("ethylammonium", 2.74, ("CH3CH2NH3", "C2H5NH3", "EA")),
-    MolecularCation("guanidinium", 2.78, ("C(NH2)3", "CN3H6", "CH6N3", "GUA", "GA")),
+    MolecularCation("ethylammonium", 2.74, ("CH3CH2NH3", "C2H5NH3", "EA"), True),
+    MolecularCation("guanidinium", 2.78, ("C(NH2)3", "CN3H6", "CH6N3", "GUA", "GA"), True),
     MolecularCation("tetramethylammonium", 2.92, ("(CH3)4N", "N(CH3)4", "C4H12N", "TMA")),
 )
 MOLECULE_OF_SPELLING = {s: cation for cation in MOLECULAR_CATIONS for s in cation.spellings}
@@ -142,9 +148,9 @@ def ionic_radius(symbol: str, charge: int, site: str) -> Radius:
     """
     if symbol in MOLECULE_OF_SPELLING:
         cation = MOLECULE_OF_SPELLING[symbol]
-        return Radius(
-            cation.radius_ang, f"{symbol}: effective radius of {cation.name}, {KIESLICH_DOI}"
-        )
+        doubt = "" if cation.checked else ", number not held against the paper"
+        note = f"{symbol}: effective radius of {cation.name}, {KIESLICH_DOI}{doubt}"
+        return Radius(cation.radius_ang, note)
     wanted = SITE_COORDINATION[site]
     entries = _shannon_table(symbol).get(charge)
     if not entries:

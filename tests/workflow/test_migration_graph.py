@@ -52,7 +52,7 @@ def test_more_images_rerun_the_bands_and_no_end(hopped):
     config = hopped.write("hops", {**CAMPAIGN, "migration": {**CAMPAIGN["migration"], "images": 5}})
     planned = hopped.planned(config)
     assert "band" in planned.rules
-    assert not planned.rules & {"hop_end", "relax_clean", "relax_loaded"}
+    assert not planned.rules & {"hopend", "relax_clean", "relax_loaded"}
 
 
 def test_top_rows_come_from_the_last_ranking(hopped):
@@ -70,7 +70,7 @@ def test_top_rows_come_from_the_last_ranking(hopped):
 def test_without_the_block_there_is_no_hop(hopped):
     bare = {key: value for key, value in CAMPAIGN.items() if key != "migration"}
     config = hopped.write("nohops", {**bare, "campaign": "nohops"})
-    assert not hopped.planned(config).rules & {"hop", "hop_end", "band"}
+    assert not hopped.planned(config).rules & {"hop", "hopend", "band"}
 
 
 def test_a_row_that_is_no_candidate_is_refused(hopped):

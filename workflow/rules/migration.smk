@@ -1,11 +1,6 @@
 # Halide hops: only in campaigns with a block `migration`. `snakemake migration` asks for them alone.
 
 
-rule migration:
-    input:
-        plan.hops.bands,
-
-
 rule hop:
     input:
         pristine=plan.path(paths.PRISTINE),
@@ -32,7 +27,7 @@ rule hop:
         " --loaded {params.loaded:q} --revision {params.revision} --out {output.record:q} >> {log:q} 2>&1"
 
 
-rule hop_end:
+rule hopend:
     input:
         hop=plan.path(paths.HOP),
     output:
@@ -42,13 +37,13 @@ rule hop_end:
     priority: 25
     conda:
         "../envs/peropass.yaml"
-    threads: plan.threads("hop_end")
+    threads: plan.threads("hopend")
     resources:
-        mem_mb=plan.memory("hop_end"),
-        runtime=plan.runtime("hop_end"),
-        tasks=plan.ranks("hop_end"),
-        mpi=plan.mpi("hop_end"),
-        launcher=plan.launcher("hop_end"),
+        mem_mb=plan.memory("hopend"),
+        runtime=plan.runtime("hopend"),
+        tasks=plan.ranks("hopend"),
+        mpi=plan.mpi("hopend"),
+        launcher=plan.launcher("hopend"),
     params:
         address=plan.hops.address,
         protocol=plan.energy_params,
@@ -58,8 +53,8 @@ rule hop_end:
     message:
         "relax the {wildcards.end} of the halide hop, {wildcards.hop}"
     shell:
-        "{resources.launcher} -m scripts.hop_end --address {params.address:q} --protocol {params.protocol:q}"
-        " --lateral {params.lateral:q} --hop {input.hop:q} --end {wildcards.end}"
+        "{resources.launcher} -m scripts.hopend --address {params.address:q} --protocol {params.protocol:q}"
+        " --lateral {params.lateral:q} --hop {input.hop:q} --end {wildcards.end:q}"
         " --revision {params.revision} --recompute {params.recompute:q} --out {output.record:q}"
         " >> {log:q} 2>&1"
 

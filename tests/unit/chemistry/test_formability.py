@@ -12,7 +12,9 @@ from ase.data import atomic_masses, atomic_numbers
 
 from peropass import factors
 from peropass.chemistry import formability
+from peropass.chemistry.ligand_formability import of_ligand
 from peropass.chemistry.radii import effective_radius, ionic_radius
+from peropass.chemistry.reactions import HostIons
 from peropass.errors import InputError
 
 
@@ -185,3 +187,37 @@ def test_command_goes_on_after_a_bad_formula(capsys):
     captured = capsys.readouterr()
     assert captured.err.count("\n") == 1
     assert "CsPbBr3" in captured.out
+
+
+def test_a_metal_halide_stands_for_its_end_member_and_the_alloy():
+    found = of_ligand(HostIons(), "[Mn+2].[Br-].[Br-]", "Br")
+    assert found.composition == "CsMnBr3"
+    # Table S1 of 10.1126/sciadv.aav0693: tau of CsMnBr3 = 4.13.
+    assert found.tau == pytest.approx(4.13, abs=0.005)
+    assert any("alloy CsPb0.9Mn0.1Br3" in note for note in found.notes)
+    assert of_ligand(HostIons(), "[K+].[Br-]", "Br").composition == "KPbBr3"
+    assert of_ligand(HostIons(), "[Cs+].CC(=O)[O-]", "Br").composition == "CsPbBr3"
+
+
+def test_a_molecular_cation_stands_for_its_fit_into_the_a_site():
+    """MAPbBr3: tau 3.68 (published); a tetraethylammonium has no tabulated radius and is measured, too large for the A site."""
+    assert of_ligand(HostIons(), "C[NH3+].[Br-]", "Br").tau == pytest.approx(3.68, abs=0.005)
+    large = of_ligand(HostIons(), "CC[N+](CC)(CC)CC.[Br-]", "Br")
+    assert large.t > 1.107
+    assert any("from its geometry" in note for note in large.notes)
+
+
+def test_a_neutral_donor_and_a_zwitterion_stand_for_the_host():
+    for smiles in ("CP(C)(C)=O", "[NH3+]CCS(=O)(=O)[O-]"):
+        assert of_ligand(HostIons(), smiles, "Br").composition == "CsPbBr3"
+
+
+def test_a_metal_without_a_radius_leaves_a_note():
+    found = of_ligand(HostIons(), "[Zr+9].[Br-]", "Br")
+    assert found.tau is None
+    assert found.notes
+
+
+def test_radii_that_were_not_checked_say_so():
+    assert "not held against the paper" in ionic_radius("TMA", 1, "A").note
+    assert "not held" not in ionic_radius("MA", 1, "A").note
