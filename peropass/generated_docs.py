@@ -15,6 +15,7 @@ from peropass.config import (
     CandidateSettings,
     ControlSettings,
     LabilitySettings,
+    MigrationSettings,
     PoseSettings,
     RankingSettings,
     SlabSettings,
@@ -77,6 +78,7 @@ def configuration_page() -> str:
         ("`candidates`, one row each", CandidateSettings),
         ("`controls`, one row each", ControlSettings),
         ("`lability`", LabilitySettings),
+        ("`migration`", MigrationSettings),
         ("`ranking`", RankingSettings),
     ]
     protocol = [
