@@ -125,7 +125,7 @@ class GpawEngine:
     ) -> ElectronicResult:
         rung = gpaw_calculator.SCF_LADDER[self.rung_index]
         if self.calculator is None:
-            self.calculator = self._fresh_calculator(rung)
+            self.calculator = self._fresh_calculator(rung, atoms)
         self._iterations = 0
         bare = atoms.copy()
         bare.constraints = []
@@ -165,11 +165,12 @@ class GpawEngine:
             if name in wanted:
                 criterion.tol = wanted[name] * self._looseness
 
-    def _fresh_calculator(self, rung: gpaw_calculator.Rung):
+    def _fresh_calculator(self, rung: gpaw_calculator.Rung, atoms: Atoms):
         from gpaw.mpi import world
 
         parameters = gpaw_calculator.keywords(
             self.protocol,
+            cell_ang=atoms.cell.array,
             slab=self.setting.slab,
             kpts=self.setting.kpts,
             spin_polarised=self.setting.spin_polarised,

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
+import numpy as np
+
 from peropass.engine.protocol import Protocol
 from peropass.errors import EngineError
 
@@ -51,6 +53,7 @@ SCF_LADDER: tuple[Rung, ...] = (
 def keywords(
     protocol: Protocol,
     *,
+    cell_ang: np.ndarray,
     slab: bool,
     kpts: tuple[int, int, int],
     spin_polarised: bool = False,
@@ -66,6 +69,8 @@ def keywords(
 
     Parameters
     ----------
+    cell_ang : (3, 3) array
+        Lattice vectors, from which the real-space grid follows.
     slab : bool
         Periodic in x and y only, with a dipole layer at the cell boundary along z.
     kpts : three ints
@@ -98,6 +103,8 @@ def keywords(
     }
     if energy.mode == "lcao":
         chosen |= {"basis": "dzp", "h": energy.grid_spacing_ang}
+    else:
+        chosen["gpts"] = grid_points(cell_ang, energy.grid_spacing_ang)
     if energy.setups or ghosts:
         chosen["setups"] = {**energy.setups, **dict.fromkeys(ghosts, "ghost")}
     if energy.mode == "pw" and ghosts:
@@ -122,6 +129,28 @@ def keywords(
         if not fixed and not without:
             chosen[key] = value
     return chosen
+
+
+def grid_points(cell_ang: np.ndarray, spacing_ang: float) -> tuple[int, int, int]:
+    """Even numbers of grid points along the cell vectors, spacing at most `spacing_ang`, prime factors 2, 3, 5 and 7 only.
+
+    Even, because odd grids of the same spacing are far noisier (water at 300 eV, 0.226 against 0.219 Angstrom: 13
+    against 0.1 meV); small factors for the Fourier transforms.
+    """
+    lengths = np.linalg.norm(cell_ang, axis=1)
+    return tuple(_fourier_size(math.ceil(length / spacing_ang - 1e-9)) for length in lengths)
+
+
+def _fourier_size(at_least: int) -> int:
+    size = at_least + at_least % 2
+    while True:
+        rest = size
+        for prime in (2, 3, 5, 7):
+            while rest % prime == 0:
+                rest //= prime
+        if rest == 1:
+            return size
+        size += 2
 
 
 def _mode(protocol: Protocol) -> str | dict:

@@ -105,4 +105,6 @@ def run_molecule(smiles: str, job: jobs.Job, seed: int = 1) -> CalculationRecord
         write_record(record, job.record)
         return record
     atoms = boxed(conformer, job.protocol.molecule_margin_ang)
-    return jobs.run(atoms, replace(job, setting=replace(job.setting, spin_polarised=needs_spin(atoms))))
+    return jobs.run(
+        atoms, replace(job, setting=replace(job.setting, spin_polarised=needs_spin(atoms)))
+    )

@@ -8,24 +8,22 @@ and the largest atomic move capped, as in ASE's BFGS (which keeps its state in a
 from __future__ import annotations
 
 import numpy as np
-from ase import Atoms
 
 from peropass.engine.journal import JournalStep
-from peropass.engine.model_hessian import pair_spring_hessian
 
 SMALLEST_CURVATURE_EV_PER_ANG2 = 0.3  # softer directions step as if they were this stiff
 RISE_THAT_HALVES_STEP_EV = 0.003
 
 
 def next_positions(
-    atoms: Atoms, steps: list[JournalStep], free: np.ndarray, max_step_ang: float
+    hessian: np.ndarray, steps: list[JournalStep], free: np.ndarray, max_step_ang: float
 ) -> np.ndarray:
     """Positions of the next ionic step.
 
     Parameters
     ----------
-    atoms : Atoms
-        Structure at the first step; only species, cell and periodicity are used besides.
+    hessian : (3n, 3n) array
+        Model Hessian at the first step, eV/Angstrom^2, fixed atoms included.
     steps : list of JournalStep
         Finished steps, at least one.
     free : (m,) int array
@@ -37,7 +35,7 @@ def next_positions(
     -------
     (n, 3) array, Angstrom.
     """
-    hessian = _rebuilt_hessian(atoms, steps, free)
+    hessian = _rebuilt_hessian(hessian, steps, free)
     last = steps[-1]
     gradient = -last.forces[free].ravel()
     omega, vectors = np.linalg.eigh(hessian)
@@ -54,11 +52,9 @@ def next_positions(
     return positions
 
 
-def _rebuilt_hessian(atoms: Atoms, steps: list[JournalStep], free: np.ndarray) -> np.ndarray:
-    start = atoms.copy()
-    start.positions = steps[0].positions
+def _rebuilt_hessian(start: np.ndarray, steps: list[JournalStep], free: np.ndarray) -> np.ndarray:
     rows = (3 * free[:, None] + np.arange(3)).ravel()
-    hessian = pair_spring_hessian(start)[np.ix_(rows, rows)]
+    hessian = start[np.ix_(rows, rows)]
     for before, after in zip(steps[:-1], steps[1:], strict=True):
         move = (after.positions - before.positions)[free].ravel()
         change = -(after.forces - before.forces)[free].ravel()

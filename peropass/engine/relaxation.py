@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from ase import Atoms
@@ -13,12 +13,15 @@ from ase.constraints import FixAtoms
 from peropass.engine import dispersion
 from peropass.engine.electronic import ElectronicResult, Engine
 from peropass.engine.journal import Journal, JournalStep
+from peropass.engine.model_hessian import pair_spring_hessian, start_hessian
 from peropass.engine.optimiser import next_positions
 from peropass.engine.protocol import Protocol
 from peropass.errors import EngineError
 
 DIVERGED_FORCE_EV_PER_ANG = 50.0
 MOST_LOOSE = 10.0  # largest factor on the SCF tolerances
+RETREATS = (0.3, 0.1)  # shares of the largest step that are tried where a step led into trouble
+CUT = "step cut to"
 CLOSEST_PAIR = 0.55  # of the sum of covalent radii; below this a geometry is lost, not strained
 
 
@@ -66,7 +69,7 @@ def relax(
     Raises
     ------
     EngineError
-        SCF fails on every rung, forces diverge, or atoms collapse onto each other.
+        SCF fails on every rung, forces diverge, or atoms collapse onto each other, also after shorter steps.
     DeadlineReached
         From the engine; everything finished is in the journal.
     """
@@ -79,6 +82,7 @@ def relax(
     if journal.dropped_lines:
         remedies.append(f"dropped {journal.dropped_lines} torn line(s) of the journal")
     last: ElectronicResult | None = None
+    hessian: np.ndarray | None = None
     while True:
         if journal.steps:
             fmax = largest_force(journal.steps[-1].forces, free)
@@ -90,27 +94,81 @@ def relax(
             if ends:
                 positions, looseness = journal.steps[-1].positions, 1.0
             else:
-                positions = next_positions(atoms, journal.steps, free, protocol.relax.max_step_ang)
+                if hessian is None:
+                    hessian = _first_hessian(atoms, journal.steps[0], protocol)
+                positions = next_positions(
+                    hessian, journal.steps, free, protocol.relax.max_step_ang
+                )
                 looseness = looseness_of(fmax, protocol)
         else:
             positions = atoms.positions.copy()
             looseness = 1.0 if limit == 0 else MOST_LOOSE
-        step, last = _ionic_step(
-            atoms, positions, protocol, engine, len(journal.steps), looseness
+        step, last = _step_or_retreat(
+            atoms, positions, protocol, engine, journal.steps, free, looseness
         )
         journal.append(step)
         if on_step:
             on_step(len(journal.steps), step, largest_force(step.forces, free))
     relaxed = atoms.copy()
     relaxed.positions = journal.steps[-1].positions
-    rungs = dict.fromkeys(step.rung for step in journal.steps)  # also those of an attempt that was killed
-    remedies += [f"SCF remedy: {rung}" for rung in rungs if rung not in ("defaults", "toy")]
+    remedies += remedies_of(journal.steps)
     return Relaxation(relaxed, converged, journal.steps, resumed_from, last, remedies)
+
+
+def _first_hessian(atoms: Atoms, first: JournalStep, protocol: Protocol) -> np.ndarray:
+    start = atoms.copy()
+    start.positions = first.positions
+    return pair_spring_hessian(start) if protocol.engine == "toy" else start_hessian(start)
+
+
+def remedies_of(steps: list[JournalStep]) -> list[str]:
+    """What the steps needed beyond the defaults, also those of an attempt that was killed."""
+    found: dict[str, None] = {}
+    for step in steps:
+        scf, _, cut = step.rung.partition(f"; {CUT}")
+        if scf not in ("defaults", "toy"):
+            found[f"SCF remedy: {scf}"] = None
+        if cut:
+            found[f"geometry remedy: {CUT}{cut}"] = None
+    return list(found)
 
 
 def looseness_of(fmax: float, protocol: Protocol) -> float:
     """Factor on the SCF tolerances of the next step: 1 at the force limit, MOST_LOOSE far from it."""
     return float(np.clip(fmax / protocol.relax.fmax_eV_per_ang, 1.0, MOST_LOOSE))
+
+
+def _step_or_retreat(
+    atoms: Atoms,
+    positions: np.ndarray,
+    protocol: Protocol,
+    engine: Engine,
+    steps: list[JournalStep],
+    free: np.ndarray,
+    looseness: float,
+) -> tuple[JournalStep, ElectronicResult]:
+    """The next step, or a shorter one from a fresh Hessian where the engine cannot follow.
+
+    Trouble is whatever raises EngineError: diverged forces, atoms on top of each other, SCF that no rung converges. Which
+    steps are tried follows from the journal alone, so a run that was killed tries the same ones.
+    """
+    try:
+        return _ionic_step(atoms, positions, protocol, engine, len(steps), looseness)
+    except EngineError as error:
+        if not steps:
+            raise
+        trouble = error
+    fresh = _first_hessian(atoms, steps[-1], protocol)
+    for share in RETREATS:
+        cap = share * protocol.relax.max_step_ang
+        shorter = next_positions(fresh, steps[-1:], free, cap)
+        try:
+            step, last = _ionic_step(atoms, shorter, protocol, engine, len(steps), looseness)
+        except EngineError as error:
+            trouble = error
+            continue
+        return replace(step, rung=f"{step.rung}; {CUT} {cap:.3g} A"), last
+    raise trouble
 
 
 def _ionic_step(

@@ -23,8 +23,14 @@ def run(
     if atoms is None or toy:
         status, reason = ("skipped", "toy engine") if toy else ("missing", "no relaxed molecule")
         record = ThermoRecord(
-            status=status, reason=reason, toy=toy, address=address,
-            provenance=_provenance(watch, "none"), species=species, smiles=smiles, method="none",
+            status=status,
+            reason=reason,
+            toy=toy,
+            address=address,
+            provenance=_provenance(watch, "none"),
+            species=species,
+            smiles=smiles,
+            method="none",
         )
         write_record(record, out)
         return record
@@ -35,17 +41,31 @@ def run(
         )
     except EngineError as error:
         record = ThermoRecord(
-            status="failed", reason=str(error), address=address,
-            provenance=_provenance(watch, "none"), species=species, smiles=smiles, method="GFN2-xTB",
+            status="failed",
+            reason=str(error),
+            address=address,
+            provenance=_provenance(watch, "none"),
+            species=species,
+            smiles=smiles,
+            method="GFN2-xTB",
         )
-    write_record(record.model_copy(update={"provenance": _provenance(watch, record.provenance.physics_hash)}), out)
+    write_record(
+        record.model_copy(
+            update={"provenance": _provenance(watch, record.provenance.physics_hash)}
+        ),
+        out,
+    )
     return record
 
 
 def _provenance(watch: Stopwatch, structure: str) -> Provenance:
     from importlib.metadata import version
 
-    identity = structure if structure == "none" else digest({"structure": structure, "revision": REVISIONS["thermo"]}, 16)
+    identity = (
+        structure
+        if structure == "none"
+        else digest({"structure": structure, "revision": REVISIONS["thermo"]}, 16)
+    )
     return Provenance(
         revision=REVISIONS["thermo"],
         physics_hash=identity,

@@ -17,6 +17,7 @@ from peropass.units import BOHR_ANG, BOLTZMANN_EV_PER_K, DEBYE_E_ANG, HARTREE_EV
 RELAX_FMAX_EV_PER_ANG = 0.03
 RELAX_MAX_STEPS = 300
 MAX_STEP_ANG = 0.2
+DISPLACEMENT_ANG = 0.01
 # ASSUME electronic temperatures (K), tried in turn: 300 K is GFN2's own default; open d shells and stretched
 # ion pairs often converge only when occupations are smeared further.
 ELECTRONIC_TEMPERATURES_K = (300.0, 1000.0, 3000.0)
@@ -60,6 +61,29 @@ def single_point(
     surface = Surface(atoms.numbers, charge, unpaired, solvent)
     energy, forces, dipole = surface.evaluate(atoms.positions)
     return MoleculeResult(_bare(atoms), energy, dipole, _fmax(forces), True)
+
+
+def hessian(atoms: Atoms, unpaired: int = 0) -> np.ndarray:
+    """Second derivatives of the GFN2-xTB energy of a neutral molecule, shape (3n, 3n), eV/Angstrom^2, symmetrised.
+
+    Central differences of the analytic gradient.
+
+    Raises
+    ------
+    EngineError
+        As for `single_point`, at any displacement.
+    """
+    surface = Surface(atoms.numbers, 0, unpaired, None)
+    start = atoms.positions
+    rows = np.zeros((start.size, start.size))
+    for k in range(start.size):
+        forces = []
+        for sign in (1, -1):
+            moved = start.copy()
+            moved.flat[k] += sign * DISPLACEMENT_ANG
+            forces.append(surface.evaluate(moved)[1].ravel())
+        rows[k] = (forces[1] - forces[0]) / (2 * DISPLACEMENT_ANG)
+    return (rows + rows.T) / 2
 
 
 def relax(

@@ -19,7 +19,6 @@ from peropass.records import Address, Check, Provenance, StructureRef, ThermoRec
 from peropass.units import ATOMIC_MASS_KG, ELEMENTARY_CHARGE_C, PLANCK_J_S, WAVENUMBER_EV
 
 SOLVENTS = ("hexane", "toluene", "ethylacetate", "water")
-DISPLACEMENT_ANG = 0.01
 RELAX_FMAX_EV_PER_ANG = 0.005
 RELAX_MAX_STEPS = 600
 # ASSUME imaginary modes down to -50 cm^-1 are noise of a flat minimum; a larger one means that it is none.
@@ -123,7 +122,7 @@ def _modes(atoms: Atoms, unpaired: int) -> tuple[list[float], np.ndarray]:
     n = len(atoms)
     if n == 1:
         return [], np.zeros((1, 3))
-    hessian = _hessian(atoms, unpaired)
+    hessian = xtb_molecules.hessian(atoms, unpaired)
     masses = np.repeat(atoms.get_masses(), 3)
     weighted = hessian / np.sqrt(np.outer(masses, masses))
     rigid = _rigid_motions(atoms)
@@ -205,21 +204,6 @@ def _minimum(atoms: Atoms, unpaired: int) -> xtb_molecules.MoleculeResult:
         fmax_eV_per_ang=RELAX_FMAX_EV_PER_ANG,
         max_steps=RELAX_MAX_STEPS,
     )
-
-
-def _hessian(atoms: Atoms, unpaired: int) -> np.ndarray:
-    """Second derivatives of the energy, shape (3n, 3n), eV/A^2, symmetrised."""
-    surface = xtb_molecules.Surface(atoms.numbers, 0, unpaired, None)
-    start = atoms.positions
-    hessian = np.zeros((start.size, start.size))
-    for k in range(start.size):
-        forces = []
-        for sign in (1, -1):
-            moved = start.copy()
-            moved.flat[k] += sign * DISPLACEMENT_ANG
-            forces.append(surface.evaluate(moved)[1].ravel())
-        hessian[k] = (forces[1] - forces[0]) / (2 * DISPLACEMENT_ANG)
-    return (hessian + hessian.T) / 2
 
 
 def _rigid_motions(atoms: Atoms) -> np.ndarray:

