@@ -160,6 +160,18 @@ class MigrationSettings(_Closed):
     max_steps: int = Field(default=150, ge=1, le=2000, description="steps of the band")
 
 
+class ComparisonSettings(_Closed):
+    """A difference of binding energies that the ranking states beside its rows."""
+
+    kind: Literal["non-additivity", "chelate-gain"] = Field(
+        description="co-adsorption beyond its parts, or what a second anchor adds"
+    )
+    of: Name = Field(description="row of `candidates` with all parts, or with both anchors")
+    parts: list[Name] = Field(
+        min_length=1, max_length=4, description="rows with one part, or with one anchor, each"
+    )
+
+
 class RankingSettings(_Closed):
     weights: dict[str, float] = Field(
         default_factory=lambda: {
@@ -200,6 +212,9 @@ class Campaign(_Closed):
     lability: LabilitySettings = Field(default_factory=LabilitySettings)
     migration: MigrationSettings | None = Field(
         default=None, description="barriers of halide migration; none are computed without it"
+    )
+    comparisons: list[ComparisonSettings] = Field(
+        default_factory=list, description="differences between rows, one each"
     )
     ranking: RankingSettings = Field(default_factory=RankingSettings)
 
@@ -243,6 +258,7 @@ def load_campaign(path: str | Path) -> tuple[Campaign, Protocol]:
     _check_candidates(campaign, path)
     _check_controls(campaign, path)
     _check_migration(campaign, path)
+    _check_comparisons(campaign, path)
     check_weights(campaign.ranking.weights, f"{path}: ranking.weights")
     if campaign.slab.frozen_layers >= campaign.slab.layers - 1:
         raise InputError(
@@ -312,6 +328,16 @@ def _check_controls(campaign: Campaign, path: str | Path) -> None:
     for host in campaign.phases:
         if host not in campaign.hosts:
             raise InputError(f"{path}: phases", host, ", ".join(campaign.hosts))
+
+
+def _check_comparisons(campaign: Campaign, path: str | Path) -> None:
+    for row, comparison in enumerate(campaign.comparisons):
+        where = f"{path}: comparisons.{row}"
+        for key in (comparison.of, *comparison.parts):
+            if key not in campaign.by_key:
+                raise InputError(where, key, ", ".join(campaign.by_key))
+        if comparison.kind == "non-additivity" and len(comparison.parts) != 2:
+            raise InputError(f"{where}.parts", f"{len(comparison.parts)} rows", "two parts")
 
 
 def _check_migration(campaign: Campaign, path: str | Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from ase.io import read
 from pydantic import BaseModel, ConfigDict
 
 from peropass import dispersion_models, paths
+from peropass.analysis import comparisons, pipeline, ranking, uncertainty
 from peropass.analysis import distortion as distortions
 from peropass.analysis import pipeline, ranking, uncertainty
 from peropass.check import checked
@@ -28,6 +30,7 @@ from peropass.records import (
     Address,
     BandRecord,
     CalculationRecord,
+    ComparisonResult,
     CandidateRecord,
     Distortion,
     EosRecord,
@@ -462,15 +465,38 @@ def ranked(campaign: Campaign, protocol: Protocol, root: Path) -> RankingRecord:
         except RecordError:
             continue  # the row is reported as missing by `rank`
     settings = campaign.ranking
-    return ranking.rank(
+    model = uncertainty.load_error_model(ERROR_MODEL_FILE, campaign.protocol)
+    found = ranking.rank(
         records,
         settings.weights,
-        uncertainty.load_error_model(ERROR_MODEL_FILE, campaign.protocol),
+        model,
         settings.seed,
         settings.samples,
         expected=expected,
         address=Address(campaign=campaign.campaign, protocol=campaign.protocol),
         allow_toy=toy,
+    compared = _compared(campaign, records, model)
+    notes = [*found.notes, *(comparisons.in_words(c) for c in compared)]
+    return found.model_copy(update={"comparisons": compared, "notes": notes})
+
+
+def _compared(
+    campaign: Campaign, records: list[CandidateRecord], model: uncertainty.ErrorModel
+) -> list[ComparisonResult]:
+    """The differences between rows that a campaign asks for, on every socket."""
+    found = []
+    for socket in product(campaign.hosts, campaign.terminations, campaign.sites):
+        rows = {
+            r.address.candidate: r
+            for r in records
+            if (r.address.host, r.address.termination, r.address.site) == socket
+        }
+        for asked in campaign.comparisons:
+            found.append(
+                comparisons.between_rows(asked.kind, asked.of, asked.parts, rows, model, socket)
+            )
+    return found
+
     )
 
 

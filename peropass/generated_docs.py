@@ -13,6 +13,7 @@ from pydantic_core import PydanticUndefined
 from peropass.config import (
     Campaign,
     CandidateSettings,
+    ComparisonSettings,
     ControlSettings,
     LabilitySettings,
     MigrationSettings,
@@ -79,6 +80,7 @@ def configuration_page() -> str:
         ("`controls`, one row each", ControlSettings),
         ("`lability`", LabilitySettings),
         ("`migration`", MigrationSettings),
+        ("`comparisons`, one row each", ComparisonSettings),
         ("`ranking`", RankingSettings),
     ]
     protocol = [

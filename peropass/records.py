@@ -557,6 +557,20 @@ class RankedRow(Part):
     flags: list[str] = Field(default_factory=list, description="what the rank hangs on")
 
 
+class ComparisonResult(Part):
+    """A difference between binding energies of rows of one socket; None where one of them is missing."""
+
+    kind: Literal["non-additivity", "chelate-gain"]
+    host: str
+    termination: str
+    site: str
+    of: str = Field(description="row with all parts")
+    parts: list[str]
+    value_eV: float | None
+    error_eV: float | None = None
+    reason: str = ""
+
+
 class RankingRecord(Record):
     kind: Literal["ranking"] = "ranking"
     weights: dict[str, float]
@@ -571,6 +585,7 @@ class RankingRecord(Record):
     counts: dict[str, int]
     rows: list[RankedRow]
     self_tests: list[Check] = Field(default_factory=list)
+    comparisons: list[ComparisonResult] = Field(default_factory=list)
     notes: list[str] = Field(default_factory=list)
 
 

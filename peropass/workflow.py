@@ -339,7 +339,10 @@ class Plan:
         return canonical([control.model_dump() for control in self.campaign.controls])
 
     def ranking_params(self, _wildcards=None) -> str:
-        return canonical(self.campaign.ranking.model_dump())
+        """Weights, and the differences between rows where any are asked for."""
+        asked = [c.model_dump() for c in self.campaign.comparisons]
+        extra = {"comparisons": asked} if asked else {}
+        return canonical({**self.campaign.ranking.model_dump(), **extra})
 
     def thresholds(self, _wildcards=None) -> str:
         """What counts as converged, as a trap, as tied, for the captions."""

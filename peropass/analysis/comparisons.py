@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
+from peropass.analysis.ranking_rows import own_errors
 from peropass.analysis.reaction_energies import require
-from peropass.records import ReactionEnergy
+from peropass.analysis.uncertainty import ErrorModel, loadings
+from peropass.errors import MissingTerm
+from peropass.records import CandidateRecord, ComparisonResult, ReactionEnergy
+
+WORDS = {
+    "non-additivity": "co-adsorption beyond the sum of its parts; negative = they help each other",
+    "chelate-gain": "what the second anchor adds to the better single one; negative = chelating pays",
+}
 
 
 @dataclass(frozen=True)
@@ -68,3 +78,76 @@ def dopant_on_vacancy(next_to: ReactionEnergy, far: ReactionEnergy) -> Compariso
 def lattice_response(a_host_ang: float, a_alloy_ang: float, fraction: float) -> float:
     """Relative change of the lattice constant per unit dopant fraction, no unit; negative = contraction."""
     return (a_alloy_ang - a_host_ang) / a_host_ang / fraction
+
+
+def between_rows(
+    kind: str,
+    of: str,
+    parts: Sequence[str],
+    rows: Mapping[str, CandidateRecord],
+    model: ErrorModel,
+    socket: tuple[str, str, str],
+) -> ComparisonResult:
+    """One comparison that a campaign asks for, on one socket, with its error; a missing row or energy is named.
+
+    Parameters
+    ----------
+    kind : {'non-additivity', 'chelate-gain'}
+    of, parts
+        Names of rows: with all parts or both anchors, and with one of them each.
+    rows
+        Name -> candidate record on this socket.
+    socket
+        Host, termination and site.
+    """
+    host, termination, site = socket
+    base = {
+        "kind": kind,
+        "host": host,
+        "termination": termination,
+        "site": site,
+        "of": of,
+        "parts": list(parts),
+    }
+    try:
+        whole, single = _binding(rows, of), [_binding(rows, part) for part in parts]
+        if kind == "non-additivity":
+            found = non_additivity(whole, *single)
+            used = list(parts)
+        else:
+            found = chelate_gain(whole, single)
+            used = [min(parts, key=lambda part: require(_binding(rows, part)))]
+    except MissingTerm as error:
+        return ComparisonResult(value_eV=None, reason=str(error), **base)
+    error = _error([rows[of]], [rows[part] for part in used], model)
+    return ComparisonResult(value_eV=found.value_eV, error_eV=error, **base)
+
+
+def _binding(rows: Mapping[str, CandidateRecord], name: str) -> ReactionEnergy:
+    if name not in rows:
+        raise MissingTerm(f"no record of the row {name}")
+    found = rows[name].reaction("binding")
+    if found is None or found.value_eV is None:
+        raise MissingTerm(
+            f"no binding energy of {name}: {found.reason if found else rows[name].reason}"
+        )
+    return found
+
+
+def _error(
+    plus: Sequence[CandidateRecord], minus: Sequence[CandidateRecord], model: ErrorModel
+) -> float:
+    """Standard deviation of the difference, eV: common causes with their signs, own ones in quadrature."""
+    records = [*plus, *minus]
+    signs = np.array([1.0] * len(plus) + [-1.0] * len(minus))
+    dispersion = np.array([r.reaction("binding").dispersion_eV or 0.0 for r in records])
+    loads = loadings(model, dispersion, "binding", [own_errors(r)[0] for r in records])
+    return float(np.sqrt(np.sum((signs @ loads.common) ** 2) + np.sum(loads.own**2)))
+
+
+def in_words(result: ComparisonResult) -> str:
+    """One line for the notes of the ranking."""
+    what = f"{result.kind} of {result.of} against {' and '.join(result.parts)}"
+    if result.value_eV is None:
+        return f"{what}: no number, {result.reason}"
+    return f"{what}: {result.value_eV:+.3f} +- {result.error_eV:.3f} eV ({WORDS[result.kind]})"
