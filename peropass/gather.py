@@ -14,7 +14,6 @@ from pydantic import BaseModel, ConfigDict
 from peropass import dispersion_models, paths
 from peropass.analysis import comparisons, pipeline, ranking, uncertainty
 from peropass.analysis import distortion as distortions
-from peropass.analysis import pipeline, ranking, uncertainty
 from peropass.check import checked
 from peropass.chemistry.library import build_model, load_library
 from peropass.chemistry.ligand_formability import of_ligand
@@ -30,8 +29,8 @@ from peropass.records import (
     Address,
     BandRecord,
     CalculationRecord,
-    ComparisonResult,
     CandidateRecord,
+    ComparisonResult,
     Distortion,
     EosRecord,
     LevelsRecord,
@@ -475,6 +474,7 @@ def ranked(campaign: Campaign, protocol: Protocol, root: Path) -> RankingRecord:
         expected=expected,
         address=Address(campaign=campaign.campaign, protocol=campaign.protocol),
         allow_toy=toy,
+    )
     compared = _compared(campaign, records, model)
     notes = [*found.notes, *(comparisons.in_words(c) for c in compared)]
     return found.model_copy(update={"comparisons": compared, "notes": notes})
@@ -497,7 +497,6 @@ def _compared(
             )
     return found
 
-    )
 
 
 def candidate_meta(campaign: Campaign, key: str, references: dict[str, str]) -> dict:
