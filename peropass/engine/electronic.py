@@ -6,6 +6,7 @@ electronic energies; dispersion is added by the relaxation driver, so that it st
 
 from __future__ import annotations
 
+import gc
 import os
 import time
 from collections.abc import Callable
@@ -43,6 +44,8 @@ class Engine(Interface):
     toy: bool
 
     def evaluate(self, atoms: Atoms, looseness: float = 1.0) -> ElectronicResult: ...
+
+    def close(self) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -202,6 +205,13 @@ class GpawEngine:
         if broadcast(over if world.rank == 0 else None, comm=world):
             raise DeadlineReached("walltime is nearly over; stopped after an SCF iteration")
 
+    def close(self) -> None:
+        """Give the calculator's memory back: it holds cycles, and the next job of this process would add its own."""
+        if self.calculator is not None:
+            self.calculator.hooks.clear()
+            self.calculator = None
+            gc.collect()
+
     def _work_functions(self) -> tuple[float, float] | None:
         if not self.setting.slab:
             return None
@@ -243,6 +253,9 @@ class ToyEngine:
         deadline_s: float | None = None,
     ) -> None:
         self.on_iteration, self.deadline_s = on_iteration, deadline_s
+
+    def close(self) -> None:
+        """Nothing is held."""
 
     def evaluate(self, atoms: Atoms, looseness: float = 1.0) -> ElectronicResult:
         """Every atom is drawn to the nearest point of a 0.2 Angstrom grid, offset by its atomic number."""

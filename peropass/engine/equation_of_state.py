@@ -212,7 +212,9 @@ class _Scan:
         if key not in self.known:
             atoms = scaled(self.cell, a_ang)
             self.progress.update(force=True, a_ang=a_ang, n_atoms=len(atoms))
-            result = self._engine().evaluate(atoms)
+            engine = self._engine()
+            result = engine.evaluate(atoms)
+            engine.close()
             settings = self.job.protocol.energy
             extra = dispersion.evaluate(atoms, settings.dispersion, settings.xc)
             self.known[key] = [result.electronic_eV, extra.energy_eV]

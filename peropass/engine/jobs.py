@@ -230,6 +230,8 @@ def _compute(
             ionic_steps=len(journal.steps),
             history=_history(journal.steps, atoms),
         )
+    finally:
+        engine.close()
 
 
 def _common_fields(
