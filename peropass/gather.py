@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from functools import cache
 from itertools import product
 from pathlib import Path
 
@@ -15,7 +16,8 @@ from peropass import dispersion_models, paths
 from peropass.analysis import comparisons, pipeline, ranking, uncertainty
 from peropass.analysis import distortion as distortions
 from peropass.check import checked
-from peropass.chemistry.library import build_model, load_library
+from peropass.chemistry.descriptors import describe
+from peropass.chemistry.library import Library, build_model, load_library
 from peropass.chemistry.ligand_formability import of_ligand
 from peropass.chemistry.model_plan import plan_model
 from peropass.chemistry.planned import PlannedReaction
@@ -100,7 +102,7 @@ def candidate_record(
     """
     place = Place(address, protocol.engine == "toy", root or campaign_root(address.campaign))
     host = load_host(address.host)
-    entry = load_library().entry(candidate.ligand)
+    entry = _library().entry(candidate.ligand)
     halide = candidate.halide or host.symbol("X")
     on_paper = plan_model(
         entry,
@@ -133,7 +135,7 @@ def candidate_record(
         address,
         facts,
         inputs,
-        uncertainty.load_error_model(ERROR_MODEL_FILE, address.protocol),
+        _error_model(address.protocol),
         _provenance(inputs, command),
         pipeline.Solution(
             meta["lability"]["temperature_K"],
@@ -169,8 +171,19 @@ def _migration(place: Place, candidate: str) -> dict[str, object]:
     }
 
 
+@cache
+def _library() -> Library:
+    """The ligand library, read once per process."""
+    return load_library()
+
+
+@cache
+def _error_model(protocol: str) -> uncertainty.ErrorModel:
+    return uncertainty.load_error_model(ERROR_MODEL_FILE, protocol)
+
+
 def _native_smiles(candidate: CandidateSettings, host: Host) -> str:
-    entry = load_library().entry(candidate.ligand)
+    entry = _library().entry(candidate.ligand)
     plan = plan_model(
         entry,
         tail_carbons=candidate.tail_carbons,
@@ -327,8 +340,9 @@ def _facts(
             partner=candidate.partner,
             n_conformers=1,
             seed=1,
+            described=False,
         )
-        sizes = model.descriptors
+        sizes = describe(model, seed=1, dipole=False)
     except PeropassError:
         sizes = {}
     return pipeline.CandidateFacts(
@@ -464,7 +478,7 @@ def ranked(campaign: Campaign, protocol: Protocol, root: Path) -> RankingRecord:
         except RecordError:
             continue  # the row is reported as missing by `rank`
     settings = campaign.ranking
-    model = uncertainty.load_error_model(ERROR_MODEL_FILE, campaign.protocol)
+    model = _error_model(campaign.protocol)
     found = ranking.rank(
         records,
         settings.weights,

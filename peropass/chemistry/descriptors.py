@@ -27,8 +27,10 @@ DIPOLE_STARTS = 4
 DIPOLE_RELAX_STEPS = 40
 
 
-def describe(model: LigandModel, seed: int) -> dict[str, float]:
+def describe(model: LigandModel, seed: int, dipole: bool = True) -> dict[str, float]:
     """Descriptors of a model that enter the ranking; what cannot be defined or computed is left out.
+
+    Without `dipole`, whose GFN2-xTB takes seconds for long tails, nothing is computed but geometry.
 
     Returns
     -------
@@ -49,9 +51,9 @@ def describe(model: LigandModel, seed: int) -> dict[str, float]:
         angle = cone_angle_deg(atoms, anchor[0]) if len(atoms) > 1 else None
         if angle is not None:
             found["cone_angle_deg"] = angle
-    dipole = dipole_debye(model, seed)
-    if dipole is not None:
-        found["dipole_debye"] = dipole
+    moment = dipole_debye(model, seed) if dipole else None
+    if moment is not None:
+        found["dipole_debye"] = moment
     return found
 
 
