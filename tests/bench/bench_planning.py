@@ -37,7 +37,7 @@ from peropass import paths
 from peropass.plan import planned_jobs
 from peropass.workflow import Plan
 plan = Plan(sys.argv[1])
-jobs = planned_jobs(plan)
+jobs = sorted(planned_jobs(plan), key=lambda job: job.rule == "candidate")  # behind every native
 for job in jobs:
     file = Path(job.output)
     file.parent.mkdir(parents=True, exist_ok=True)
@@ -78,8 +78,8 @@ def rows(number: int) -> list[str]:
     return found
 
 
-def measured(command: list[str], place: Path) -> tuple[float, float, str]:
-    """Wall seconds, peak memory in MB, and what was said."""
+def measured(command: list[str], place: Path) -> tuple[float, float, float, str]:
+    """Wall seconds, processor seconds, peak memory in MB, and what was said."""
     start = time.perf_counter()
     process = subprocess.Popen(
         command, cwd=place, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
@@ -90,7 +90,8 @@ def measured(command: list[str], place: Path) -> tuple[float, float, str]:
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
         raise SystemExit(f"{' '.join(command)} failed:\n{said[-2000:]}")
-    return time.perf_counter() - start, usage.ru_maxrss / 1024, said
+    wall = time.perf_counter() - start
+    return wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024, said
 
 
 def jobs(said: str) -> int:
@@ -100,7 +101,7 @@ def jobs(said: str) -> int:
 
 def bench(number: int, place: Path) -> None:
     config = place / f"bench-{number}.yaml"
-    lines = rows(number + 1)
+    lines = rows(number)  # the last one is the row more
     config.write_text(HEAD.format(name=f"bench-{number}") + "\n".join(lines[:-1]) + "\n")
     python = [sys.executable]
     ours = [*python, "-c", f"from peropass.workflow import Plan; Plan('{config.name}').targets()"]
@@ -111,18 +112,21 @@ def bench(number: int, place: Path) -> None:
     show(number, "rows known, targets", *measured(ours, place))
     show(number, "peropass plan, all stages", *measured(plan, place))
     show(number, "snakemake --dry-run, new campaign", *measured(dry, place))
-    _, _, files = measured([*python, "-c", FINISH, config.name], place)
+    *_, files = measured([*python, "-c", FINISH, config.name], place)
     sys.stdout.write(f"{number:>7}  records of a finished campaign: {files.split()[-1]} files\n")
     show(number, "snakemake --dry-run, finished", *measured(dry, place))
     config.write_text(HEAD.format(name=f"bench-{number}") + "\n".join(lines) + "\n")
     show(number, "snakemake --dry-run, one row more", *measured(dry, place))
 
 
-def show(number: int, what: str, seconds: float, memory: float, said: str) -> None:
+def show(number: int, what: str, wall: float, processor: float, memory: float, said: str) -> None:
     planned = f"{jobs(said):>7} jobs" if "dry-run" in what else ""
-    row = {"rows": number, "what": what, "wall_s": round(seconds, 1), "peak_MB": round(memory)}
+    row = {"rows": number, "what": what, "wall_s": round(wall, 1), "cpu_s": round(processor, 1)}
+    row["peak_MB"] = round(memory)
     TABLE.append(row | ({"jobs": jobs(said)} if planned else {}))
-    sys.stdout.write(f"{number:>7}  {what:<38}{seconds:>8.1f} s{memory:>8.0f} MB{planned}\n")
+    sys.stdout.write(
+        f"{number:>7}  {what:<38}{wall:>8.1f} s{processor:>8.1f} s CPU{memory:>8.0f} MB{planned}\n"
+    )
     sys.stdout.flush()
 
 
