@@ -378,6 +378,25 @@ def _channels(lability: float) -> list[r.Channel]:
     ]
 
 
+def _migration() -> dict:
+    def path(barrier: float) -> r.MigrationPath:
+        return r.MigrationPath(
+            method="GFN1-xTB, hopping ion",
+            lengths_ang=[0.0, 1.1, 2.2, 3.3, 4.4],
+            energies_eV=[0.0, 0.6 * barrier, 1.2 * barrier, 0.7 * barrier, 0.02],
+            barrier_eV=barrier,
+            reverse_barrier_eV=barrier - 0.01,
+            barrier_method="PW 300 eV at saddle and ends",
+            distance_ang=4.1,
+        )
+
+    return {
+        "migration": path(0.61),
+        "migration_clean": path(0.34),
+        "migration_barrier_eV": 0.61,
+    }
+
+
 def _candidate(address, spec, verdict, numbers, pose_file, relax_file, label) -> r.CandidateRecord:
     name, _, ligand_class, full, model, _ = spec
     binding, versus, lability, distortion, rng = numbers
@@ -410,6 +429,7 @@ def _candidate(address, spec, verdict, numbers, pose_file, relax_file, label) ->
         traps=_traps(rng, verdict),
         formability=r.Formability(t=0.815, mu=0.607, tau=4.10, composition="CsPbBr3"),
         channels=_channels(lability),
+        **(_migration() if name == "ddab" else {}),
         distortion=r.Distortion(
             pb_x_pb_angle_deg=171.2,
             bond_length_distortion=distortion,
