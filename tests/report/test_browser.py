@@ -164,14 +164,13 @@ def test_card_shows_terms_poses_convergence_and_the_command(opened: Opened) -> N
     assert page.evaluate("document.activeElement.tagName") == "BUTTON"
 
 
-def test_card_plots_the_path_of_the_halide_hop_and_compares_with_the_native(opened: Opened) -> None:
+def test_card_plots_the_path_of_the_halide_hop(opened: Opened) -> None:
     page = opened.ready()
     open_card(page, names(page).index("DDAB"))
     plot = page.locator("#card svg[aria-label^='Path of the halide hop']")
     assert "clean surface 0.34 eV" in plot.get_attribute("aria-label")
     text = page.locator("#card").inner_text()
     assert "+0.270 eV" in text  # 0.61 - 0.34: what the ligand adds to the barrier
-    assert "ddab leaves as" in text
     page.keyboard.press("Escape")
 
 

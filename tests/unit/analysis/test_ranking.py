@@ -311,3 +311,19 @@ def test_shipped_error_model_ranks(make_candidate):
     assert rows["a"].binding_error_eV > 0.05
     assert rows["a"].tied_with == ["b"]
     assert ranking.REVISION == 1
+
+
+def test_ladders_are_compared_with_the_first_native_of_the_same_socket(make_candidate):
+    rows = [
+        make_candidate("native", lability=0.5, role="native"),
+        make_candidate("holds", lability=0.9, binding=-1.4),
+        make_candidate("elsewhere", lability=0.9, site="V-X"),
+        make_candidate("unknown"),
+    ]
+    notes = {
+        row.candidate: row.lability_note
+        for row in rank(rows, {"binding_energy_eV": 1}, MODEL, 1, 100).rows
+    }
+    assert "held longer by 0.40 eV" in notes["holds"]
+    assert "harder by 0.40 eV" in notes["holds"]
+    assert notes["native"] == notes["elsewhere"] == notes["unknown"] == ""
