@@ -320,10 +320,7 @@ def test_ladders_are_compared_with_the_first_native_of_the_same_socket(make_cand
         make_candidate("elsewhere", lability=0.9, site="V-X"),
         make_candidate("unknown"),
     ]
-    notes = {
-        row.candidate: row.lability_note
-        for row in rank(rows, {"binding_energy_eV": 1}, MODEL, 1, 100).rows
-    }
+    notes = {name: row.lability_note for name, row in ranked(rows)[1].items()}
     assert "held longer by 0.40 eV" in notes["holds"]
     assert "harder by 0.40 eV" in notes["holds"]
     assert notes["native"] == notes["elsewhere"] == notes["unknown"] == ""
