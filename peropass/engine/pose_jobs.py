@@ -122,7 +122,6 @@ def _fills_the_site(model: LigandModel) -> bool:
 
 
 def _scores(placed: PoseSet, settings: PoseSettings, toy: bool) -> list[xtb.XtbScore]:
-    """Score all poses as placed, then relax the ligand of the better half: the others cannot win by xtb_steps steps."""
     structures = [pose.atoms for pose in placed.poses]
     if toy or settings.xtb == "none":
         return [
@@ -135,13 +134,25 @@ def _scores(placed: PoseSet, settings: PoseSettings, toy: bool) -> list[xtb.XtbS
             )
             for atoms in structures
         ]
-    scores = xtb.score_poses(structures, method=settings.xtb, relax_steps=0)
+    return score_and_relax(structures, settings)
+
+
+def score_and_relax(
+    structures: list[Atoms], settings: PoseSettings, workers: int = 1
+) -> list[xtb.XtbScore]:
+    """Score all poses as placed, then relax the ligand of the better half: the others cannot win by xtb_steps steps."""
+    scores = xtb.score_poses(structures, method=settings.xtb, relax_steps=0, workers=workers)
     if settings.xtb_steps == 0:
         return scores
-    for k in _better_half(scores, at_least=max(MINIMUM_RELAXED_POSES, settings.relax)):
-        scores[k] = xtb.score_poses(
-            [structures[k]], method=settings.xtb, relax_steps=settings.xtb_steps
-        )[0]
+    best = _better_half(scores, at_least=max(MINIMUM_RELAXED_POSES, settings.relax))
+    relaxed = xtb.score_poses(
+        [structures[k] for k in best],
+        method=settings.xtb,
+        relax_steps=settings.xtb_steps,
+        workers=workers,
+    )
+    for k, score in zip(best, relaxed, strict=True):
+        scores[k] = score
     return scores
 
 

@@ -8,7 +8,10 @@ of the 2x2 cell. All copies of the ligand move together, so forces are averages 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from itertools import repeat
+from multiprocessing import get_context
 
 import numpy as np
 from ase import Atoms
@@ -168,6 +171,7 @@ def score_poses(
     method: str = "GFN1-xTB",
     min_lateral_ang: float = MIN_LATERAL_ANG,
     relax_steps: int = 2,
+    workers: int = 1,
 ) -> list[XtbScore]:
     """Energy of each pose with its ligand relaxed for a few steps on the frozen slab.
 
@@ -179,6 +183,8 @@ def score_poses(
         ``GFN1-xTB`` or ``GFN2-xTB``; GFN2 takes over for all poses if GFN1 converges for none.
     relax_steps : int
         Quasi-Newton steps of the ligand; 0 scores poses as they are placed.
+    workers : int
+        Processes among which the poses are shared; each wants a core of its own.
 
     Raises
     ------
@@ -189,10 +195,20 @@ def score_poses(
         raise EngineError(f"cheap tier {method!r} is unknown; allowed: {', '.join(METHODS)}")
     if len({pose.get_chemical_formula() for pose in poses}) > 1:
         raise EngineError("poses of different composition cannot be compared by total energy")
-    scores = [_score(pose, method, min_lateral_ang, relax_steps) for pose in poses]
+    scores = _score_all(poses, method, min_lateral_ang, relax_steps, workers)
     if poses and method != FALLBACK and all(s.energy_xtb_eV is None for s in scores):
-        scores = [_score(pose, FALLBACK, min_lateral_ang, relax_steps) for pose in poses]
+        scores = _score_all(poses, FALLBACK, min_lateral_ang, relax_steps, workers)
     return scores
+
+
+def _score_all(
+    poses: Sequence[Atoms], method: str, min_lateral_ang: float, relax_steps: int, workers: int
+) -> list[XtbScore]:
+    if workers == 1 or len(poses) < 2:
+        return [_score(pose, method, min_lateral_ang, relax_steps) for pose in poses]
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+        rest = (repeat(value) for value in (method, min_lateral_ang, relax_steps))
+        return list(pool.map(_score, poses, *rest))
 
 
 def upper_part(pose: Atoms, layers: int = SCORED_LAYERS) -> np.ndarray:
