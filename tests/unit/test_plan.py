@@ -1,5 +1,7 @@
 """Plans: sums, intervals and wall times against limits that hold for every campaign."""
 
+from pathlib import Path
+
 import pytest
 import yaml
 from campaign_folder import CAMPAIGN
@@ -55,6 +57,21 @@ def test_planned_jobs_are_the_records_of_the_workflow(in_toy_place):
     builds = {output for output in outputs if output.endswith("build.extxyz")}
     assert set(outputs) - builds == {file for file, _ in plan.all_records()}
     known = set(outputs)
+    assert all(need in known for j in jobs for need in j.needs)
+
+
+def test_hops_are_planned_with_the_rest(in_toy_place):
+    """One choice, two ends and one band for the clean surface and for each row that is named."""
+    text = Path("small.yaml").read_text()
+    native = next(c.key for c in Plan("small.yaml").campaign.candidates if c.role == "native")
+    Path("hops.yaml").write_text(f"{text}\nmigration: {{rows: [{native}]}}\n")
+    plan = Plan("hops.yaml")
+    jobs = planned_jobs(plan)
+    number = {rule: sum(job.rule == rule for job in jobs) for rule in ("hop", "hopend", "band")}
+    assert number == {"hop": 2, "hopend": 4, "band": 2}
+    outputs = {j.output for j in jobs if not j.output.endswith("build.extxyz")}
+    assert outputs == {file for file, _ in plan.all_records()}
+    known = {j.output for j in jobs}
     assert all(need in known for j in jobs for need in j.needs)
 
 
