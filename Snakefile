@@ -52,7 +52,7 @@ onstart:
 
 
 onsuccess:
-    plan.waves.settle(succeeded=True)
+    plan.waves.settle(succeeded=plan.waves.asked)
 
 
 onerror:

@@ -54,7 +54,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     with run_lock.holding(Path(plan.path(paths.CAMPAIGN))) as lock:
         left = plan.waves.to_come
         status = _watch(command, plan, log, options, lock)
-        while status == 0 and left:  # a large campaign is planned in waves, the ranking last
+        while status == 0 and left and len(arguments) == cut:  # waves, the ranking last
+            plan.waves.settle(succeeded=True)  # also a wave that Snakemake had nothing to do for
             plan = Plan(options.config)
             before, left = left, plan.waves.to_come
             if left >= before:

@@ -3,8 +3,9 @@
 Snakemake needs 2 ms and 40 kB per job, so 10,000 rows with eight jobs each would take minutes and gigabytes every
 time. Above `WAVE` rows a campaign is therefore planned in waves of so many candidate chains. A chain whose record is
 there, newer than all that it was made from, and made with the parameters of today is settled: one line in
-`settled.json` says so, and the chain is looked at again only when a file or a parameter of it changes. Ranking and
-report come last and read the manifest.
+`settled.json` says so, and the chain is looked at again only when a file or a parameter of it changes. Where a clock
+was wrong and Snakemake, which looks at contents too, found nothing to do, the line keeps the time of the newest file.
+Ranking and report come last and read the manifest.
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ class Waves:
     def __init__(self, plan: Plan, size: int = WAVE) -> None:
         self.plan, self.size = plan, size
         self.started = time.time()
+        self.asked = False  # whether a whole wave is what this process was to make
         self.manifest = plan.path(MANIFEST)
 
     @cached_property
@@ -49,7 +51,7 @@ class Waves:
         return [
             record
             for record, place in self._chains()
-            if known.get(record) != self._digest(fixed, place) or not self._fresh(record, place)
+            if not self._settled(known.get(record, ""), fixed, record, place)
         ]
 
     def targets(self) -> list[str]:
@@ -57,6 +59,7 @@ class Waves:
 
         Records that are missing below a candidate are asked for by name: Snakemake does not miss them.
         """
+        self.asked = True
         if not self.active or not self.unsettled:
             return [self.plan.path(paths.REPORT)]
         wave = self.wave()
@@ -81,25 +84,30 @@ class Waves:
     def settle(self, succeeded: bool) -> None:
         """Write down what the run that ends now has settled.
 
-        After a run with failures only records written by it count: Snakemake writes a candidate last, after
-        everything that it depends on is up to date.
+        After a run with failures, or one that was asked for something else than a wave, only records written by it
+        count: Snakemake writes a candidate last, after everything that it depends on is up to date.
         """
         if not self.active or not self.unsettled:
             return
         known, fixed = self._read(), self.plan.chain_digest_base()
         wave = self.wave()
         for record, place in self._chains():
-            if record not in wave or not self._fresh(record, place):
+            made, newest = self._times(record, place) if record in wave else (0, None)
+            if newest is None:
                 continue
-            if succeeded or os.stat(record).st_mtime >= self.started - CLOCK_SLACK_S:
-                known[record] = self._digest(fixed, place)
+            digest_now = self._digest(fixed, place)
+            if succeeded:
+                known[record] = digest_now if newest <= made else f"{digest_now} {newest}"
+            elif newest <= made and made / 1e9 >= self.started - CLOCK_SLACK_S:
+                known[record] = digest_now
         rows = {record for record, _ in self._chains()}
         kept = {record: known[record] for record in sorted(known) if record in rows}
         write_text(self.manifest, json.dumps(kept, indent=0) + "\n")
 
     def _read(self) -> dict[str, str]:
         try:
-            return dict(json.loads(Path(self.manifest).read_text(encoding="utf-8")))
+            kept = dict(json.loads(Path(self.manifest).read_text(encoding="utf-8")))
+            return {record: str(line) for record, line in kept.items()}
         except (FileNotFoundError, json.JSONDecodeError, TypeError, ValueError):
             return {}
 
@@ -113,10 +121,20 @@ class Waves:
     def _digest(self, fixed: str, place: dict[str, str]) -> str:
         return digest([fixed, *self.plan.chain_parameters(place)], 16)
 
-    def _fresh(self, record: str, place: dict[str, str]) -> bool:
-        """The record is there and nothing that it was made from is missing or newer."""
+    def _settled(self, line: str, fixed: str, record: str, place: dict[str, str]) -> bool:
+        """What stands in the manifest holds for the files and parameters of now."""
+        digest_now = self._digest(fixed, place)
+        if not line.startswith(digest_now):
+            return False
+        made, newest = self._times(record, place)
+        if newest is None:
+            return False
+        return newest <= made if line == digest_now else line == f"{digest_now} {newest}"
+
+    def _times(self, record: str, place: dict[str, str]) -> tuple[int, int | None]:
+        """When the record was made and the newest file that it was made from, ns; None if one is missing."""
         try:
             made = os.stat(record).st_mtime_ns
-            return all(os.stat(file).st_mtime_ns <= made for file in self.plan.chain_files(place))
+            return made, max(os.stat(file).st_mtime_ns for file in self.plan.chain_files(place))
         except FileNotFoundError:
-            return False
+            return 0, None

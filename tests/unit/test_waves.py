@@ -124,6 +124,25 @@ def test_a_record_that_is_newer_than_its_candidate_unsettles_that_one(place):
     assert waves().unsettled == [candidate("kx")]
 
 
+def test_only_a_run_that_was_asked_for_a_wave_settles_what_it_did_not_write(place):
+    """`snakemake -- one.record.json` ends well too, and has looked at nothing else."""
+    now = waves()
+    assert not now.asked
+    now.targets()
+    assert now.asked
+
+
+def test_a_clock_that_was_an_hour_ahead_keeps_no_row_unsettled(place):
+    """Snakemake compares contents and does nothing; the same times are then as good as older ones."""
+    file = Path("results/small/toy/CsPbBr3-cubic/bulk/eos.record.json")
+    os.utime(file, (file.stat().st_atime, file.stat().st_mtime + 3600))
+    assert waves().to_come == 2
+    settle_all()
+    assert waves().to_come == 0
+    os.utime(file, (file.stat().st_atime, file.stat().st_mtime + 1))
+    assert waves().to_come == 2
+
+
 def test_after_a_run_with_failures_only_what_it_wrote_is_settled(place):
     run = waves()
     run.started += 3600  # long after the records were made
