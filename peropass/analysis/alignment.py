@@ -25,8 +25,10 @@ FROZEN_MATCH_ANG = 0.05
 class Alignment:
     """Shift of one calculation against the reference: aligned energy = own energy - shift_eV.
 
-    spread_eV is the standard deviation over the frozen atoms. The cross-checks are the shifts that the
-    vacuum level and the semicore levels would give; None where a record lacks them.
+    spread_eV is the standard deviation over the frozen atoms: how unequally the frozen layer feels what
+    changed above it. In a thin slab that is a lateral field, which a mean over whole layers averages out,
+    so it says little about the error of the shift. The cross-checks are the shifts that the vacuum level and
+    the semicore levels would give; None where a record lacks them.
     """
 
     shift_eV: float
@@ -42,10 +44,14 @@ class Alignment:
         return {name: abs(s - self.shift_eV) for name, s in shifts.items() if s is not None}
 
     @property
+    def standard_error_eV(self) -> float:
+        """Error of the mean over the frozen atoms, as if they were independent."""
+        return self.spread_eV / self.n_atoms**0.5
+
+    @property
     def uncertainty_eV(self) -> float:
-        """The spread, or a cross-check's disagreement where that is beyond its limit."""
-        beyond = [d for d in self.disagreements_eV.values() if d > CROSS_CHECK_LIMIT_EV]
-        return max([self.spread_eV, *beyond])
+        """Error of the shift: the standard error of the mean, or a cross-check's disagreement if that is larger."""
+        return max([self.standard_error_eV, *self.disagreements_eV.values()])
 
     def checks(self, name: str) -> list[Check]:
         """Value and limit of each test; `name` says which slab."""

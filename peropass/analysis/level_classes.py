@@ -17,9 +17,9 @@ TRAP_LABELS: tuple[Label, ...] = ("localised-trap", "ligand-level")
 class Thresholds:
     """Limits of the classification, each with its reason and source.
 
-    margin_eV, margin_spreads
+    margin_eV, margin_errors
         A level counts as inside the gap only if it is farther from both edges than
-        max(margin_eV, margin_spreads * alignment spread). 0.1 eV is four times kT at 300 K: a carrier
+        max(margin_eV, margin_errors * error of the alignment). 0.1 eV is four times kT at 300 K: a carrier
         at a shallower level is released within its lifetime; two standard deviations cover the error
         of the alignment.
     ligand_weight, defect_weight
@@ -51,7 +51,7 @@ class Thresholds:
     """
 
     margin_eV: float = 0.10
-    margin_spreads: float = 2.0
+    margin_errors: float = 2.0
     ligand_weight: float = 0.5
     defect_weight: float = 0.5
     defect_excess: float = 0.2
@@ -64,9 +64,9 @@ class Thresholds:
     artefact_eV: float = 5e-4
     captured: float = 0.2
 
-    def margin(self, spread_eV: float) -> float:
+    def margin(self, error_eV: float) -> float:
         """Distance from an edge below which a level is not inside the gap (eV)."""
-        return max(self.margin_eV, self.margin_spreads * spread_eV)
+        return max(self.margin_eV, self.margin_errors * error_eV)
 
 
 @dataclass(frozen=True)

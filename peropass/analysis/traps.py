@@ -97,7 +97,7 @@ def gap_states(
     _refuse_uncovered(own, above, width, system)
     if defect_atoms is None:
         defect_atoms = find_defect_atoms(pristine, system)
-    margin = limits.margin(alignment.spread_eV) if margin_eV is None else margin_eV
+    margin = limits.margin(alignment.uncertainty_eV) if margin_eV is None else margin_eV
     context = _Context(
         pristine=pristine,
         system=system,
@@ -180,7 +180,7 @@ def assess(
 
     Only levels with spin-orbit coupling decide; scalar ones are listed beside them. The verdict is
     `undecided` where it changes within the uncertainty of the two alignments: when either slab is
-    shifted by it, or when the margin is not widened by the spread.
+    shifted by it, or when the margin is not widened by it.
 
     Raises
     ------

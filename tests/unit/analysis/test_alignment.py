@@ -41,8 +41,31 @@ def test_spread_is_the_standard_deviation():
         pristine().record(), system.model_copy(update={"atomic_potentials_eV": potentials})
     )
     assert found.spread_eV == pytest.approx(0.075 * np.sqrt(2 / 3))
-    assert found.uncertainty_eV == pytest.approx(found.spread_eV)
+    assert found.uncertainty_eV == pytest.approx(found.spread_eV / np.sqrt(3))
     assert "spread" in found.flags("slab")[0]
+
+
+def test_a_lateral_wave_averages_out_over_a_whole_layer():
+    """Potentials of +0.2 and -0.2 eV on equal numbers of frozen atoms shift nothing; the layer is flagged all the same."""
+    p = pristine().record()
+    both = p.model_copy(update={"fixed": [0, 1, 2, 3, 4, 5]})
+    waves = [0.2, -0.2, 0.2, -0.2, 0.2, -0.2]
+    potentials = [v + (waves[i] if i < 6 else 0.0) for i, v in enumerate(p.atomic_potentials_eV)]
+    found = align(both, both.model_copy(update={"atomic_potentials_eV": potentials}))
+    assert found.shift_eV == pytest.approx(0.0)
+    assert found.spread_eV == pytest.approx(0.2)
+    assert found.uncertainty_eV == pytest.approx(0.2 / np.sqrt(6))
+    assert any("spread" in flag for flag in found.flags("slab"))
+
+
+def test_an_independent_route_that_disagrees_is_the_error():
+    """Frozen atoms agree with each other, the vacuum level puts the slab 0.07 eV elsewhere: that is the error."""
+    p = pristine().record()
+    below, above = p.vacuum_eV
+    found = align(p, p.model_copy(update={"vacuum_eV": [below + 0.07, above]}))
+    assert found.spread_eV == pytest.approx(0.0)
+    assert found.uncertainty_eV == pytest.approx(0.07)
+    assert found.flags("slab") == []
 
 
 def test_another_order_of_atoms_is_matched():
