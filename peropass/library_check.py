@@ -20,12 +20,12 @@ CONFORMERS = 2
 SITES = ("V-CsX", "V-X")
 # Names of hosts in the library -> files of structures/hosts that stand for them.
 HOST_FILES = {
-    "CsPbCl3": ("CsPbCl3-cubic",),
-    "CsPbBr3": ("CsPbBr3-cubic",),
-    "CsPbI3": ("CsPbI3-cubic",),
-    "CsPb(Br/Cl)3": ("CsPbBr2Cl-cubic",),
-    "CsPb(Br/I)3": ("CsPbBr2I-cubic",),
-    "CsPbBr3:Sr": ("CsPbBr3-cubic",),
+    "CsPbCl3": "CsPbCl3-cubic",
+    "CsPbBr3": "CsPbBr3-cubic",
+    "CsPbI3": "CsPbI3-cubic",
+    "CsPb(Br/Cl)3": "CsPbBr2Cl-cubic",
+    "CsPb(Br/I)3": "CsPbBr2I-cubic",
+    "CsPbBr3:Sr": "CsPbBr3-cubic",
 }
 MOLECULAR_CATIONS = {"MA": "C[NH3+]", "FA": "NC=[NH2+]", "GA": "NC(N)=[NH2+]", "EA": "CC[NH3+]"}
 GUEST_SHARE = 0.25  # of the A sublattice: two cations of eight
@@ -55,9 +55,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="peropass library", description=__doc__)
     parser.add_argument("action", choices=["check"])
     parser.add_argument("--entry", action="append", help="only this entry; may be repeated")
+    parser.add_argument("--library", help="another library file; default: structures/ligands.yaml")
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
     options = parser.parse_args(argv)
-    rows, errors = check(options.entry)
+    rows, errors = check(options.entry, options.library)
     if options.json:
         sys.stdout.write(json.dumps([asdict(row) for row in rows], indent=1) + "\n")
     else:
@@ -68,11 +69,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 1 if failed or errors else 0
 
 
-def check(only: Sequence[str] | None = None) -> tuple[list[Row], list[InputError]]:
+def check(
+    only: Sequence[str] | None = None, path: str | None = None
+) -> tuple[list[Row], list[InputError]]:
     """Build the library; a failing entry is a row with its reason and the others go on."""
     from peropass.chemistry.library import check_library
 
-    library = _library()
+    library = _library(path)
     unknown = sorted(set(only or ()) - set(library.entries))
     if unknown:
         library.entry(unknown[0], "--entry")
@@ -81,7 +84,7 @@ def check(only: Sequence[str] | None = None) -> tuple[list[Row], list[InputError
     start = time.monotonic()
     chosen = [entry for key, entry in library.entries.items() if not only or key in only]
     for number, entry in enumerate(chosen, 1):
-        rows += _entry_rows(entry)
+        rows += _entry_rows(entry, path)
         if sys.stderr.isatty():
             sys.stderr.write(f"\r{number}/{len(chosen)} entries, {time.monotonic() - start:.0f} s ")
     if sys.stderr.isatty():
@@ -89,7 +92,7 @@ def check(only: Sequence[str] | None = None) -> tuple[list[Row], list[InputError
     return rows, errors
 
 
-def _entry_rows(entry) -> list[Row]:
+def _entry_rows(entry, path: str | None) -> list[Row]:
     rows = []
     for host in entry.hosts:
         row = Row(entry.id, entry.ligand_class, host)
@@ -100,7 +103,7 @@ def _entry_rows(entry) -> list[Row]:
         try:
             row.reactions = _reactions(entry, host)
             if entry.is_molecular:
-                _build_ligand(entry, host, row)
+                _build_ligand(entry, host, row, path)
             else:
                 _build_substitution(entry, host, row)
         except PeropassError as error:
@@ -110,9 +113,14 @@ def _entry_rows(entry) -> list[Row]:
 
 @cache
 def _host(name: str):
-    from peropass.surfaces.hosts import load_host
+    """The host of a library name: listed above, or the cubic phase of a file in structures/hosts."""
+    from peropass.surfaces.hosts import host_names, load_host
 
-    return load_host(HOST_FILES[name][0])
+    known = host_names()
+    file = HOST_FILES.get(name) or next((f for f in (f"{name}-cubic", name) if f in known), None)
+    if file is None:
+        raise InputError("hosts", name, ", ".join([*HOST_FILES, *known]))
+    return load_host(file)
 
 
 def _ions(host):
@@ -168,9 +176,9 @@ def _slab(host: str, lateral: str):
     return make_site(slab, f"{dopant}-Pb").atoms if dopant else slab
 
 
-def _build_ligand(entry, host: str, row: Row) -> None:
+def _build_ligand(entry, host: str, row: Row, path: str | None) -> None:
     for variant in entry.variant_names:
-        model = _model(entry.id, _host(host).symbol("X"), variant)
+        model = _model(entry.id, _host(host).symbol("X"), variant, path)
         row.models += 1
         row.conformers += sum(len(part.conformers) for part in model.parts)
         for site in SITES:
@@ -184,18 +192,18 @@ def _build_ligand(entry, host: str, row: Row) -> None:
 
 
 @cache
-def _library():
+def _library(path: str | None):
     from peropass.chemistry.library import load_library
 
-    return load_library()
+    return load_library(path)
 
 
 @cache
-def _model(ligand: str, halide: str, variant: str):
+def _model(ligand: str, halide: str, variant: str, path: str | None):
     from peropass.chemistry.library import build_model
 
     return build_model(
-        _library().entry(ligand), halide=halide, variant=variant, n_conformers=CONFORMERS
+        _library(path).entry(ligand), halide=halide, variant=variant, n_conformers=CONFORMERS
     )
 
 

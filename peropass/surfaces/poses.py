@@ -128,7 +128,8 @@ def generate_poses(
         sides = " x ".join(f"{length:.1f}" for length in socket.cell.lengths()[:2])
         raise BuildError(
             f"ligand {model.ligand}: ligand touches its lateral image in the {sides} A cell; best "
-            f"contact {best:.2f} of the sum of contact radii, allowed {IMAGE_CONTACT:.2f}"
+            f"contact {best:.2f} of the sum of contact radii, allowed {IMAGE_CONTACT:.2f}; "
+            "take a larger slab.lateral or cut more in truncate"
         )
     closest = _filter(
         filters, "clash", batches, lambda b: _contact_ratio(socket, b, numbers), min_contact

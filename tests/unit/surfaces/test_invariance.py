@@ -81,6 +81,16 @@ def test_building_is_deterministic_and_never_clashes(slab, zinc_bromide, ma_brom
             assert closest_ratio(one.atoms) >= MIN_CONTACT
 
 
+@given(st.integers(0, 2**31 - 1))
+@FEW
+def test_upright_flat_and_inverted_poses_occur_for_any_seed(socket, water, ma_bromide, seed):
+    for ligand_model in (water, ma_bromide):
+        found = generate_poses(
+            socket.atoms, socket.holes, ligand_model, n=60, seed=seed, orientations=48
+        )
+        assert {"upright", "flat", "inverted"} <= {pose.orientation for pose in found.poses}
+
+
 @given(st.sampled_from([0, 90, 180, 270]), st.permutations(range(14)))
 @FEW
 def test_turning_atoms_in_a_square_cell(ideal, water, angle, order):
