@@ -13,7 +13,7 @@ from ase.io import read
 from pydantic import BaseModel, ConfigDict
 
 from peropass import dispersion_models, paths
-from peropass.analysis import comparisons, pipeline, ranking, uncertainty
+from peropass.analysis import comparisons, pipeline, ranking, site_energies, uncertainty
 from peropass.analysis import distortion as distortions
 from peropass.check import checked
 from peropass.chemistry.descriptors import describe
@@ -489,9 +489,26 @@ def ranked(campaign: Campaign, protocol: Protocol, root: Path) -> RankingRecord:
         address=Address(campaign=campaign.campaign, protocol=campaign.protocol),
         allow_toy=toy,
     )
-    compared = _compared(campaign, records, model)
+    compared = [*_compared(campaign, records, model), *_sites_compared(campaign, toy, root)]
     notes = [*found.notes, *(comparisons.in_words(c) for c in compared)]
     return found.model_copy(update={"comparisons": compared, "notes": notes})
+
+
+def _sites_compared(campaign: Campaign, toy: bool, root: Path) -> list[ComparisonResult]:
+    """What the slabs without ligand say of dopants, per host and termination."""
+    slabs: dict[tuple[str, str], dict[str, CalculationRecord | None]] = {}
+    for host, termination, site in campaign.places:
+        address = Address(
+            campaign=campaign.campaign, protocol=campaign.protocol, host=host,
+            termination=termination, site=site,
+        )  # fmt: skip
+        record = Place(address, toy, root).read(CalculationRecord, paths.CLEAN)
+        slabs.setdefault((host, termination), {})[site] = record
+    return [
+        result
+        for (host, termination), found in slabs.items()
+        for result in site_energies.from_slabs(host, termination, found)
+    ]
 
 
 def _compared(
@@ -510,7 +527,6 @@ def _compared(
                 comparisons.between_rows(asked.kind, asked.of, asked.parts, rows, model, socket)
             )
     return found
-
 
 
 def candidate_meta(campaign: Campaign, key: str, references: dict[str, str]) -> dict:

@@ -558,13 +558,13 @@ class RankedRow(Part):
 
 
 class ComparisonResult(Part):
-    """A difference between binding energies of rows of one socket; None where one of them is missing."""
+    """A difference between rows of one socket, or between sites; None where one of them is missing."""
 
-    kind: Literal["non-additivity", "chelate-gain"]
+    kind: Literal["non-additivity", "chelate-gain", "surface-preference", "dopant-on-vacancy"]
     host: str
     termination: str
     site: str
-    of: str = Field(description="row with all parts")
+    of: str = Field(description="row, or site, with all parts")
     parts: list[str]
     value_eV: float | None
     error_eV: float | None = None

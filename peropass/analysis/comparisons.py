@@ -16,6 +16,8 @@ from peropass.records import CandidateRecord, ComparisonResult, ReactionEnergy
 WORDS = {
     "non-additivity": "co-adsorption beyond the sum of its parts; negative = they help each other",
     "chelate-gain": "what the second anchor adds to the better single one; negative = chelating pays",
+    "surface-preference": "dopant at the surface against deep inside; negative = it stays outside",
+    "dopant-on-vacancy": "vacancy next to the dopant against the vacancy alone; positive = it is suppressed",
 }
 
 
@@ -150,4 +152,5 @@ def in_words(result: ComparisonResult) -> str:
     what = f"{result.kind} of {result.of} against {' and '.join(result.parts)}"
     if result.value_eV is None:
         return f"{what}: no number, {result.reason}"
-    return f"{what}: {result.value_eV:+.3f} +- {result.error_eV:.3f} eV ({WORDS[result.kind]})"
+    error = "" if result.error_eV is None else f" +- {result.error_eV:.3f}"
+    return f"{what}: {result.value_eV:+.3f}{error} eV ({WORDS[result.kind]})"
