@@ -35,6 +35,7 @@ SLICES = "levels.slices.npz"
 DENSITY_POINTS = 200
 DENSITY_BEYOND_EV = 1.2
 DENSITY_WIDTH_EV = 0.05
+ABOVE_SLAB_ANG = 4.0  # of vacuum that a slice shows
 PLANE_ATOMS_ANG = 1.5  # atoms this near to the plane of a slice are marked on it
 
 
@@ -205,9 +206,13 @@ def _slice(one: SiteEvidence, n: int) -> Figure:
         else f", spin {'up' if slices.spin[n] == 0 else 'down'}"
     )
     kind = "highest filled" if slices.filling[n] > 0.5 else "lowest empty"
+    width, height = (float(x) for x in slices.extent_ang)
+    planes = slices.density_per_ang3.shape[2]
+    top = max(z for _, _, z in levels.positions_ang) + ABOVE_SLAB_ANG
+    kept = min(planes, int(np.ceil(planes * top / height)))
     return state_figure(
-        slices.density_per_ang3[n],
-        slices.extent_ang,
+        slices.density_per_ang3[n][:, :kept],
+        np.array([width, height * kept / planes]),
         atoms=atoms,
         title=f"{kind} state{spin}, {above:.2f} eV\n(without spin-orbit coupling)",
     )
