@@ -32,6 +32,11 @@ SITES = {
         "ad-X": "ad-X: halide adatom",
         "ad-Pb": "ad-Pb: lead adatom",
     },
+    "pairs": {
+        "Frenkel-X": "Frenkel pair of X",
+        "Frenkel-Cs": "Frenkel pair of Cs",
+        "Schottky": "Schottky set",
+    },
     "dopants": {
         "Sr-Pb": "Sr-Pb",
         "Bi-Pb-V-Cs": "Bi-Pb with V-Cs",
@@ -42,6 +47,7 @@ CAPTIONS = {
     "terminations": "The two terminations. The stable CsX face, and the PbX2 face with its open A and X places.",
     "vacancies": "Vacancies; a dashed ring marks each ion that was taken out.",
     "antisites-and-adatoms": "Antisites and adatoms, named as guest-place.",
+    "pairs": "Frenkel pairs, the adatom as far from its vacancy as the cell allows, and a Schottky set, a missing CsPbX3.",
     "dopants": "Dopants on Pb, with the vacancy that compensates their charge.",
 }
 LIGANDS = {
