@@ -312,37 +312,22 @@ def _phases(host: str, row: Row) -> None:
                 row.models += 1
 
 
+# Filters of the pose builder, in its order, and the heading of what each leaves.
+FILTER_HEADS = {
+    "placed": "placed",
+    "lateral image": "apart",
+    "clash": "free",
+    "headroom": "headroom",
+    "duplicate": "distinct",
+    "selected": "kept",
+}
+
+
 def table(rows: list[Row]) -> str:
-    """Fixed-width table, one line per entry and host, with totals."""
-    head = (
-        "entry",
-        "class",
-        "host",
-        "models",
-        "conf.",
-        "sites",
-        "cell",
-        "placed",
-        "kept",
-        "reactions",
-        "status",
-    )
-    lines = [
-        (
-            row.entry,
-            row.ligand_class,
-            row.host,
-            str(row.models),
-            str(row.conformers),
-            str(row.sites),
-            row.cell,
-            str(row.placed),
-            str(row.poses),
-            str(row.reactions),
-            row.status + (f": {row.reason}" if row.reason else ""),
-        )
-        for row in rows
-    ]
+    """Fixed-width table, one line per entry and host, with totals; poses are counted after each filter."""
+    head = ["entry", "class", "host", "models", "conf.", "sites", "cell"]
+    head += [*FILTER_HEADS.values(), "reactions", "status"]
+    lines = [_cells(row) for row in rows]
     widths = [max(len(line[k]) for line in [head, *lines]) for k in range(len(head) - 1)]
     shown = [
         "  ".join(text.ljust(width) for text, width in zip(line, widths, strict=False))
@@ -358,6 +343,23 @@ def table(rows: list[Row]) -> str:
     )
     shown += _filter_totals(rows)
     return "\n".join(shown) + "\n"
+
+
+def _cells(row: Row) -> list[str]:
+    left = dict.fromkeys(FILTER_HEADS, 0)
+    for name, _, after in row.filters:
+        left[name] += after
+    counts = [str(n) for n in left.values()] if row.filters else [""] * len(left)
+    numbers = [
+        str(row.models),
+        str(row.conformers),
+        str(row.sites),
+        row.cell,
+        *counts,
+        str(row.reactions),
+    ]
+    status = row.status + (f": {row.reason}" if row.reason else "")
+    return [row.entry, row.ligand_class, row.host, *numbers, status]
 
 
 def _filter_totals(rows: list[Row]) -> list[str]:
