@@ -43,6 +43,7 @@ from peropass.records import (
     Record,
     StructureRef,
     write_record,
+    write_text,
 )
 from peropass.revisions import REVISIONS
 from peropass.step import say
@@ -455,13 +456,15 @@ def _publish(
 ) -> CalculationRecord:
     """Copy the finished result beside its work folder: structures first, the declared record last."""
     stem = job.record.name.removesuffix(".record.json")
-    references = {}
+    references: dict[str, StructureRef] = {}
     for field, ref in (("initial", record.initial), ("final", record.final)):
         if ref is None:
             continue
         target = job.record.parent / f"{stem}.{field}.extxyz"
-        if writable:
-            target.write_bytes((folder / f"{field}.extxyz").read_bytes())
+        if field == "final" and record.kind == "single-point" and "initial" in references:
+            target = target.with_name(references["initial"].file)  # nothing has moved: one file
+        elif writable:
+            write_text(target, (folder / f"{field}.extxyz").read_text(encoding="utf-8"))
         references[field] = ref.model_copy(update={"file": target.name})
     published = adopted(record, job).model_copy(update=references)
     if writable:

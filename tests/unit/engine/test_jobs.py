@@ -144,6 +144,17 @@ def test_a_run_leaves_a_whole_record_with_its_structures(tmp_path):
     assert record.provenance.attempts == 1
 
 
+def test_a_single_point_leaves_one_structure(tmp_path):
+    record = jobs.run(slab(), job(tmp_path, relax=False))
+    assert record.kind == "single-point"
+    assert record.final == record.initial
+    assert sorted(p.name for p in tmp_path.glob("*.*")) == [
+        "relax.initial.extxyz",
+        "relax.record.json",
+    ]
+    assert structure_hash(read(tmp_path / record.final.file)) == record.final.hash
+
+
 def test_a_finished_result_is_published_again_not_computed(tmp_path, evaluations):
     """A deleted record, or a retry after its publication failed: the same bytes come back at no cost."""
     jobs.run(slab(), job(tmp_path))
