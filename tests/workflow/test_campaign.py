@@ -99,6 +99,20 @@ def test_nothing_is_written_outside_results(finished):
     assert outside == set()
 
 
+@pytest.mark.parametrize("candidate", ["csbr", "ma-br"])
+def test_ten_thousand_candidates_stay_below_two_hundred_thousand_files(finished, candidate):
+    """Records and structures of one; work folders and logs are scratch. GPAW adds the density slices of the levels."""
+    tree, _ = finished
+    places = [
+        tree.root / SOCKET / candidate,
+        tree.root / SOCKET.replace("001-CsX/V-CsX", "molecules") / candidate,
+    ]
+    files = [
+        f for place in places for f in place.rglob("*") if f.is_file() and "/work-" not in str(f)
+    ]
+    assert (len(files) + 1) * 10_000 < 200_000, sorted(f.name for f in files)
+
+
 def test_no_torn_or_temporary_file_is_left(finished):
     tree, _ = finished
     left = [
