@@ -15,8 +15,9 @@ from peropass.surfaces.neighbours import counter_ions, ion_roles, minimum_image
 # ASSUME a covalent bond exists below 1.3 times the sum of covalent radii and is broken above 1.5:
 # between the two a bond is stretched and keeps its state, so vibrating bonds are not flagged.
 BOND_MADE, BOND_BROKEN = 1.3, 1.5
-# ASSUME a proton changed its owner if it is nearer to another heavy atom, relative to the sums of
-# covalent radii, and within 1.3 of that sum.
+# ASSUME a proton changed its owner if it is nearer to another non-metal, relative to the sums of
+# covalent radii, and within 1.3 of that sum. Metals own no protons: their covalent radii are so
+# large (Cs 2.44 A) that an ordinary C-H...Cs contact of 3.4 A would pass for a bond.
 # ASSUME a ligand is desorbed if no atom of it is within 1.25 of the sum of contact radii of the slab
 # (H...Br 3.8 A, O...Pb 3.4 A).
 DESORBED_FACTOR = 1.25
@@ -95,10 +96,15 @@ def _skeleton(atoms: Atoms, ligand: np.ndarray) -> np.ndarray:
     return members[bonded]
 
 
+def _proton_owners(atoms: Atoms) -> np.ndarray:
+    """Indices of the non-metals other than hydrogen, in the ligand and in the slab."""
+    return np.flatnonzero([symbol in COVALENT and symbol != "H" for symbol in atoms.symbols])
+
+
 def _moved_protons(before: Atoms, after: Atoms, ligand: np.ndarray) -> list[str]:
-    """Hydrogens whose nearest heavy atom changed: another one of the ligand or of the slab."""
+    """Hydrogens whose nearest non-metal changed: another one of the ligand or of the slab."""
     found = []
-    heavy = np.flatnonzero(before.numbers > 1)
+    heavy = _proton_owners(before)
     hydrogens = ligand[before.numbers[ligand] == 1]
     if not len(hydrogens):
         return []
@@ -129,7 +135,7 @@ def _changed_bonds(before: Atoms, after: Atoms, ligand: np.ndarray) -> list[str]
     for i, j in zip(*np.nonzero(broken), strict=True):
         if not heavy[i, j]:
             h = i if hydrogen[i] else j
-            others = np.flatnonzero(after.numbers > 1)
+            others = _proton_owners(after)
             if _ratios(after, members[[h]], others).min() < BOND_MADE:
                 continue  # moved to another atom: reported as a proton transfer
         found.append(
