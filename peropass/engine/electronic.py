@@ -17,7 +17,7 @@ from typing import Protocol as Interface
 import numpy as np
 from ase import Atoms
 
-from peropass.engine import gpaw_calculator
+from peropass.engine import gpaw_calculator, paw_datasets
 from peropass.engine.protocol import Protocol
 from peropass.errors import DeadlineReached, EngineError
 from peropass.units import HARTREE_EV
@@ -188,6 +188,7 @@ class GpawEngine:
         if world.rank == 0:
             self.log_folder.mkdir(parents=True, exist_ok=True)
         world.barrier()
+        paw_datasets.prepare(atoms.get_chemical_symbols(), self.protocol.energy.xc)
         stamp = f"{int(time.time())}-{self.rung_index}"
         calculator = gpaw_calculator.build(parameters, self.log_folder / f"gpaw-{stamp}.txt")
         calculator.hooks["scf_step"] = self._after_iteration

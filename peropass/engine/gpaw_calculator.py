@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
+from peropass.engine import paw_datasets
 from peropass.engine.protocol import Protocol
 from peropass.errors import EngineError
 
@@ -233,19 +234,4 @@ def versions() -> dict[str, str]:
 
 def dataset_hashes(symbols: set[str], xc: str) -> dict[str, str]:
     """sha256 (first 16 digits) of the PAW dataset file of each element."""
-    import gzip
-    import hashlib
-
-    from gpaw import setup_paths
-
-    family = {"PBEsol": "PBE", "BEEF-vdW": "PBE", "vdW-DF2": "PBE", "RPBE": "RPBE"}.get(xc, "PBE")
-    hashes: dict[str, str] = {}
-    for symbol in sorted(symbols):
-        for folder in setup_paths:
-            for name in (f"{symbol}.{family}.gz", f"{symbol}.{family}"):
-                file = Path(folder) / name
-                if file.is_file():
-                    raw = file.read_bytes()
-                    data = gzip.decompress(raw) if name.endswith(".gz") else raw
-                    hashes.setdefault(f"paw-{symbol}", hashlib.sha256(data).hexdigest()[:16])
-    return hashes
+    return paw_datasets.hashes(symbols, xc)
