@@ -67,7 +67,7 @@ def electron_check(result: ElectronicResult, expected: int) -> Check:
 
 
 def vacuum_check(potential_ev: np.ndarray, spacing_ang: float) -> Check:
-    """Slope of the plane-averaged potential over the flattest window of the upper vacuum (eV/Angstrom)."""
+    """Slope of the plane-averaged potential over a window of the upper vacuum (eV/Angstrom)."""
     slope = (
         float(np.abs(np.gradient(potential_ev, spacing_ang)).max())
         if len(potential_ev) > 2

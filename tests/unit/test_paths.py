@@ -7,7 +7,7 @@ import pytest
 
 from peropass import paths
 
-PATTERNS = {key: value for key, value in vars(paths).items() if key.isupper()}
+PATTERNS = {key: text for key, text in vars(paths).items() if key.isupper() and "/" in text}
 RECORDS = {k: v for k, v in PATTERNS.items() if v.endswith((".json", ".csv", ".html", ".extxyz"))}
 VALUES = {
     "campaign": "c",
@@ -19,6 +19,9 @@ VALUES = {
     "reference": "CH5N-8b8235",
     "pose": "k0",
     "part": "slab",
+    "phase": "BX2",
+    "hop": "bare",
+    "end": "start",
 }
 
 

@@ -65,7 +65,7 @@ def test_more_levels_rerun_the_levels_and_no_relaxation(restored):
         "states_below: 5, states_above: 6",
     )
     planned = restored.planned(FILE)
-    assert planned.rules == {"levels_clean", "levels_loaded", "candidate"} | LAST
+    assert planned.rules == {"levels_clean", "levels_loaded", "site", "candidate"} | LAST
 
 
 @pytest.mark.parametrize(
@@ -139,7 +139,7 @@ def test_an_edited_entry_reruns_that_ligand_alone(restored):
 @pytest.mark.parametrize(
     ("module", "reruns"),
     [
-        ("analysis/ranking.py", {"candidate"} | LAST),
+        ("analysis/ranking.py", {"site", "candidate"} | LAST),
         ("chemistry/reactions.py", {"candidate"} | LAST),
         ("report/page.py", {"report"}),
         ("engine/electronic.py", set()),
@@ -155,7 +155,7 @@ def test_an_edit_of_code_reruns_cheap_steps_and_never_dft(restored, module, reru
 
 def test_a_bumped_revision_reruns_that_stage_and_what_follows(restored):
     edited(restored, "peropass/revisions.py", '"levels": 1,', '"levels": 2,')
-    assert restored.planned(FILE).rules == {"levels_clean", "levels_loaded", "candidate"} | LAST
+    assert restored.planned(FILE).rules == {"levels_clean", "levels_loaded", "site", "candidate"} | LAST
 
 
 def test_a_deleted_record_comes_back_from_its_work_folder(finished):
