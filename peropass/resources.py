@@ -37,6 +37,8 @@ PSEUDOCUBIC_ANG = {"F": 5.2, "Cl": 5.6, "Br": 5.9, "I": 6.3}  # only sizes an es
 LEVELS_BUFFER = 8  # bands above the listed ones, as in the engine
 RUNTIME_SAFETY = 4.0  # times the expected time: a request, not an estimate
 LEAST_RUNTIME_MIN = 10
+LEAST_GROUPED_MIN = 2  # of a job that shares a submission with many others: their minutes add up
+GROUPED_KINDS = ("thermo", "candidate")
 CHEAP_MEMORY_MB = {"poses": 1000.0, "others": 400.0}  # xTB of a repeated slab; Python with its libraries
 DFT_KINDS = ("eos", "molecule", "clean", "loaded", "fragment", "levels")
 FORMULA = re.compile(r"([A-Z][a-z]?)(\d*)")
@@ -102,9 +104,9 @@ class Estimate:
         """Memory to ask a scheduler for."""
         return int(math.ceil(self.memory_MB * cost_model().memory_headroom / 100) * 100)
 
-    def request_min(self, ranks: int = 1) -> int:
+    def request_min(self, ranks: int = 1, least: int = LEAST_RUNTIME_MIN) -> int:
         """Minutes to ask a scheduler for."""
-        return max(LEAST_RUNTIME_MIN, math.ceil(RUNTIME_SAFETY * self.core_s / ranks / 60))
+        return max(least, math.ceil(RUNTIME_SAFETY * self.core_s / ranks / 60))
 
 
 def estimate(kind: str, size: Size) -> Estimate:

@@ -26,6 +26,9 @@ from peropass.engine.protocol import LATERAL_FOLDING
 from peropass.errors import InputError
 from peropass.ids import canonical, digest, file_sha256
 from peropass.resources import (
+    GROUPED_KINDS,
+    LEAST_GROUPED_MIN,
+    LEAST_RUNTIME_MIN,
     Estimate,
     bulk_size,
     cheap,
@@ -49,6 +52,7 @@ SNAKEMAKE_MB = 350  # the two processes that the executor plugin puts around a j
 SERIAL_STAGES = (
     "band",
     "bulk",
+    "candidate",
     "hop",
     "phase",
     "reservoir",
@@ -441,7 +445,7 @@ class Plan:
         if self.protocol.engine == "toy":
             return cheap("candidate")
         host, ions = place["host"], self._host_ions[place["host"]]
-        if stage in ("site", "controls"):
+        if stage in ("candidate", "site", "controls"):
             return cheap("candidate")
         if "hop" in place:
             return self.hops.cost(stage, place)
@@ -512,8 +516,9 @@ class Plan:
 
         def ask(wildcards, attempt: int) -> int:
             place = dict(wildcards.items())
-            minutes = self.cost(stage, place).request_min(self._ranks(stage, place)) * attempt
-            return min(minutes, self.site.max_runtime_min)
+            least = LEAST_GROUPED_MIN if stage in GROUPED_KINDS else LEAST_RUNTIME_MIN
+            minutes = self.cost(stage, place).request_min(self._ranks(stage, place), least)
+            return min(minutes * attempt, self.site.max_runtime_min)
 
         return ask
 

@@ -24,6 +24,9 @@ rule candidate:
         plan.log("candidate.{host}.{termination}.{site}.{candidate}"),
     conda:
         "../envs/peropass.yaml"
+    resources:
+        mem_mb=plan.memory("candidate"),
+        runtime=plan.runtime("candidate"),
     params:
         address=plan.address,
         protocol=plan.energy_params,
