@@ -2,8 +2,9 @@
 
     python tests/bench/plain_script.py csbr socket.extxyz result.json [molecule.extxyz]
 
-Same functional, dispersion, cutoff, grid, k-points, smearing, SCF tolerances and force limit as the protocol `smoke`; everything else is
-what ASE 3.29 and GPAW 26.7 do when they are told nothing. Imports nothing of peropass, so that it stays what it claims to be.
+Same functional, dispersion, cutoff, real-space grid, k-points, smearing, SCF tolerances and force limit as the protocol `smoke`, so that
+total energies may be subtracted from those of a campaign; everything else is what ASE 3.29 and GPAW 26.7 do when they are told nothing.
+Imports nothing of peropass, so that it stays what it claims to be.
 """
 
 import json
@@ -22,14 +23,12 @@ from gpaw import GPAW
 
 FMAX = 0.05
 MAX_STEPS = 200
-GRID = (
-    40,
-    40,
-    100,
-)  # of the protocol, in the sqrt2 cell: GPAW's own choice is noisier and its energies are others
+# of the protocol, in the sqrt2 cell of 22 Angstrom: GPAW's own choice is coarser, with other energies and noisier forces (docs/engine.md)
+GRID = (40, 40, 100)
 A_SITE = (0.5, 0.5)  # fractional place of the missing A ion in the sqrt2 cell
 PB_BR = 3.0  # heights above the exposed Pb, Angstrom
 PB_O = 2.5
+NEAREST = 2.0  # a ligand that sits closer to the slab is lifted
 
 
 def exposed_lead(slab):
@@ -43,6 +42,12 @@ def cation_place(slab):
     """Over the missing A ion, as high as the A ion that is left in the top layer."""
     left = max((a for a in slab if a.symbol == "Cs"), key=lambda a: a.z)
     return np.array([*(A_SITE @ slab.cell.array[:2, :2]), left.z])
+
+
+def closest(part, slab):
+    """Shortest distance between the two, Angstrom."""
+    both = Atoms(slab.symbols, slab.positions, cell=slab.cell, pbc=slab.pbc) + part
+    return both.get_all_distances(mic=True)[: len(slab), len(slab) :].min()
 
 
 def place(ligand, slab, molecule):
@@ -65,6 +70,8 @@ def place(ligand, slab, molecule):
         carbon = part.get_chemical_symbols().index("C")
         part.rotate(part.positions[carbon] - part.positions[nitrogen], "z", center="COM")
         part.positions += cation_place(slab) - part.positions[nitrogen]
+        while closest(part, slab) < NEAREST:
+            part.positions[:, 2] += 0.1
         return part + bromide
     raise SystemExit(f"{ligand}: no place picked by hand; known: csbr, kx, topo, ma-br, ddab")
 
