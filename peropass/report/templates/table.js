@@ -191,7 +191,7 @@ const Table = {
     const c = this.state.data.columns, value = c[column.id][i];
     switch (column.kind) {
       case "rank": return h("td", { class: "rank" }, this.rankCell(i));
-      case "name": return h("th", { scope: "row" }, h("div", null, h("button", { type: "button", title: value, onclick: () => this.state.open(i) }, value),
+      case "name": return h("th", { scope: "row" }, h("div", { title: value }, this.nameCell(value, i),
         c.role[i] !== "candidate" ? h("span", { class: "tag" }, c.role[i]) : ""));
       case "status": return h("td", { class: `st st-${value}`, title: c.reason[i] || null }, STATUSES[value] || value);
       case "verdict": return h("td", null, value === null ? DASH : [h("span", { "aria-hidden": "true" }, VERDICTS[value] || "?"), " ", value]);
@@ -200,6 +200,13 @@ const Table = {
       case "number": return h("td", { class: "n" }, num(column.id === "score" ? this.state.scores[i] : value, column.digits));
       default: return h("td", null, value ?? DASH);
     }
+  },
+
+  // what was computed comes first, what it stands for behind it
+  nameCell(label, i) {
+    const [, full, model] = /^(.*) \(model (?!zwitterion-)([^()]*)\)$/.exec(label) || [null, label.replace(/ \(model zwitterion-[^()]*\)$/, ""), null];
+    const button = h("button", { type: "button", "aria-label": label, onclick: () => this.state.open(i) }, model || full);
+    return model ? [button, h("span", { class: "stands-for" }, full)] : [button];
   },
 
   rankCell(i) {
