@@ -359,14 +359,24 @@ def fit(records: Iterable[Record], previous: CostModel, machine: str, date: str)
 
 
 def _fit_iteration(samples: list[Sample], previous: CostModel) -> np.ndarray:
-    """Non-negative least squares of relative errors of the time of one SCF iteration."""
+    """Non-negative least squares of relative errors of the time of one SCF iteration.
+
+    A term that the samples cannot tell from the others (cells of one size) comes out as zero; it then keeps what it
+    was, because larger cells would be taken for too cheap.
+    """
     from scipy.optimize import nnls
 
     used = [s for s in samples if s.iteration_s]
+    old = np.array(previous.seconds_per_iteration)
     if len(used) < 4:
-        return np.array(previous.seconds_per_iteration)
+        return old
     rows = np.array([np.array(s.size.features) / s.iteration_s for s in used])
-    return nnls(rows, np.ones(len(rows)))[0]
+    found = nnls(rows, np.ones(len(rows)))[0]
+    lost = found == 0
+    if lost.any() and not lost.all():
+        found[lost] = old[lost]
+        found[~lost] = nnls(rows[:, ~lost], 1 - rows[:, lost] @ old[lost])[0]
+    return found
 
 
 def _fit_memory(

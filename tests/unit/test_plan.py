@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from campaign_folder import CAMPAIGN
+from campaign_folder import CAMPAIGN, workplace
 
 from peropass import plan as planning
 from peropass.cli import main
@@ -81,7 +81,8 @@ def test_a_finished_campaign_has_nothing_left_but_its_report(in_toy_place):
     assert summary.total.number == sum(tally.number for tally in summary.rules.values())
 
 
-def test_the_quickstart_is_planned_in_words(capsys):
+def test_the_quickstart_is_planned_in_words(capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(workplace(tmp_path))  # where no record is there
     assert main(["plan", "config/quickstart.yaml", "--cores", "2"]) == 0
     said = capsys.readouterr().out
     for word in (

@@ -142,6 +142,23 @@ def test_the_fit_finds_planted_coefficients(fitted):
     assert fitted.iterations["eos"] == resources.cost_model().iterations["eos"]
 
 
+def test_cells_of_one_size_do_not_make_large_cells_cheap():
+    """One volume and nearly one number of electrons cannot tell the three terms apart."""
+    records = [synthetic(1500, n, steps=6) for n in (100, 101, 102, 103, 104)]
+    records = [
+        r.model_copy(
+            update={
+                "history": [
+                    step.model_copy(update={"seconds": 20.0 - 0.1 * n}) for step in r.history
+                ]
+            }
+        )
+        for n, r in enumerate(records)
+    ]
+    found = resources.fit(records, resources.cost_model(), "test", "2000-01-01")
+    assert found.seconds_per_iteration[2] == resources.cost_model().seconds_per_iteration[2]
+
+
 def test_requests_cover_every_sample_that_the_fit_saw(fitted):
     base, grid, states = fitted.memory_MB
     for volume in (800, 1600, 2400, 5000):
