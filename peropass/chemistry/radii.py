@@ -2,7 +2,8 @@
 
 Monatomic ions: R. D. Shannon, Acta Cryst. A32, 751 (1976), 10.1107/S0567739476001551, effective ionic radii
 as shipped by pymatgen. Molecular cations: effective radii of G. Kieslich, S. Sun, A. K. Cheetham, Chem. Sci. 5,
-4712 (2014), 10.1039/C4SC02211D. All radii in Angstrom.
+4712 (2014), 10.1039/C4SC02211D; all eleven agree with a second list that cites the review 10.1021/acs.chemrev.8b00539. All
+radii in Angstrom.
 """
 
 from __future__ import annotations
@@ -36,31 +37,25 @@ _OWN = {("Sn", 2): {6: 1.15}}
 
 @dataclass(frozen=True)
 class MolecularCation:
-    """A molecular A-site cation with its effective radius in Angstrom and the ways to write it.
-
-    `checked` says that the radius was held against a second source that quotes the paper.
-    """
+    """A molecular A-site cation with its effective radius in Angstrom and the ways to write it."""
 
     name: str
     radius_ang: float
     spellings: tuple[str, ...]
-    checked: bool = False
     charge: int = 1
 
 
 MOLECULAR_CATIONS: tuple[MolecularCation, ...] = (
     MolecularCation("ammonium", 1.46, ("NH4", "AM")),
     MolecularCation("hydroxylammonium", 2.16, ("H3NOH", "HA")),
-    MolecularCation("methylammonium", 2.17, ("CH3NH3", "CH6N", "MA"), True),
+    MolecularCation("methylammonium", 2.17, ("CH3NH3", "CH6N", "MA")),
     MolecularCation("hydrazinium", 2.17, ("H3NNH2", "N2H5", "HZ")),
     MolecularCation("azetidinium", 2.50, ("(CH2)3NH2", "C3H8N", "AZ")),
-    MolecularCation(
-        "formamidinium", 2.53, ("HC(NH2)2", "CH(NH2)2", "NH2CHNH2", "CH5N2", "FA"), True
-    ),
+    MolecularCation("formamidinium", 2.53, ("HC(NH2)2", "CH(NH2)2", "NH2CHNH2", "CH5N2", "FA")),
     MolecularCation("imidazolium", 2.58, ("C3N2H5", "C3H5N2", "IM")),
     MolecularCation("dimethylammonium", 2.72, ("(CH3)2NH2", "C2H8N", "DMA")),
-    MolecularCation("ethylammonium", 2.74, ("CH3CH2NH3", "C2H5NH3", "EA"), True),
-    MolecularCation("guanidinium", 2.78, ("C(NH2)3", "CN3H6", "CH6N3", "GUA", "GA"), True),
+    MolecularCation("ethylammonium", 2.74, ("CH3CH2NH3", "C2H5NH3", "EA")),
+    MolecularCation("guanidinium", 2.78, ("C(NH2)3", "CN3H6", "CH6N3", "GUA", "GA")),
     MolecularCation("tetramethylammonium", 2.92, ("(CH3)4N", "N(CH3)4", "C4H12N", "TMA")),
 )
 MOLECULE_OF_SPELLING = {s: cation for cation in MOLECULAR_CATIONS for s in cation.spellings}
@@ -148,8 +143,7 @@ def ionic_radius(symbol: str, charge: int, site: str) -> Radius:
     """
     if symbol in MOLECULE_OF_SPELLING:
         cation = MOLECULE_OF_SPELLING[symbol]
-        doubt = "" if cation.checked else ", number not held against the paper"
-        note = f"{symbol}: effective radius of {cation.name}, {KIESLICH_DOI}{doubt}"
+        note = f"{symbol}: effective radius of {cation.name}, {KIESLICH_DOI}"
         return Radius(cation.radius_ang, note)
     wanted = SITE_COORDINATION[site]
     entries = _shannon_table(symbol).get(charge)
