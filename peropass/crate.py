@@ -16,19 +16,27 @@ import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from peropass import paths
+from peropass import __version__, paths
 from peropass.errors import InputError, PeropassError
 from peropass.ids import file_sha256
 from peropass.record_checks import Folder
 from peropass.records import read_record
 from peropass.verify import open_folder
 
-CONTEXT = "https://w3id.org/ro/crate/1.1/context"
+CONTEXT = [
+    "https://w3id.org/ro/crate/1.1/context",
+    {"sha256": "https://w3id.org/ro/terms/workflow-run#sha256"},
+]
 RO_CRATE = "https://w3id.org/ro/crate/1.1"
-PROFILES = ("https://w3id.org/ro/wfrun/process/0.5", "https://w3id.org/ro/wfrun/workflow/0.5")
 WORKFLOW_PROFILE = "https://w3id.org/workflowhub/workflow-ro-crate/1.0"
+PROFILES = {
+    "https://w3id.org/ro/wfrun/process/0.5": ("Process Run Crate", "0.5"),
+    "https://w3id.org/ro/wfrun/workflow/0.5": ("Workflow Run Crate", "0.5"),
+    WORKFLOW_PROFILE: ("Workflow RO-Crate", "1.0"),
+}
+BIOSCHEMAS = "https://bioschemas.org/profiles/ComputationalWorkflow/1.0-RELEASE"
 LICENCE = "https://spdx.org/licenses/GPL-3.0-or-later"
-CODE = ("Snakefile", "pyproject.toml", "requirements.lock", "LICENSE")
+CODE = ("Snakefile", "pyproject.toml", "requirements.lock", "LICENSE", "README.md")
 CODE_FOLDERS = ("workflow", "scripts", "peropass", "profiles", "config", "structures")
 LEFT_OUT = (
     "work-*",
@@ -100,6 +108,10 @@ def metadata(folder: Folder, files: dict[str, Path]) -> dict:
             "hasPart": _ids(files),
         },
         {"@id": LICENCE, "@type": "CreativeWork", "name": "GPL-3.0-or-later"},
+        *(
+            {"@id": profile, "@type": "CreativeWork", "name": name, "version": version}
+            for profile, (name, version) in PROFILES.items()
+        ),
         {
             "@id": "#snakemake",
             "@type": "ComputerLanguage",
@@ -111,6 +123,7 @@ def metadata(folder: Folder, files: dict[str, Path]) -> dict:
             "@id": "#run",
             "@type": "CreateAction",
             "name": f"run of campaign {campaign.campaign}",
+            "description": "Snakemake ran every step that had no record yet; each record names its own versions and times.",
             "instrument": {"@id": "Snakefile"},
             "object": _ids(inputs),
             "result": _ids(name for name in outputs if name in files),
@@ -139,9 +152,13 @@ def _file(name: str, path: Path, software: list[str]) -> dict:
         entry["@type"] = ["File", "SoftwareSourceCode", "ComputationalWorkflow"]
         entry |= {
             "name": "Peropass",
+            "version": __version__,
+            "conformsTo": {"@id": BIOSCHEMAS},
             "programmingLanguage": {"@id": "#snakemake"},
             "softwareRequirements": _ids(software),
         }
+    if name == "README.md":
+        entry["about"] = {"@id": "./"}
     return entry
 
 
@@ -150,6 +167,8 @@ def _format(name: str) -> str:
         return "chemical/x-xyz"
     if name.endswith((".yaml", ".yml")):
         return "application/yaml"
+    if name.endswith(".md"):
+        return "text/markdown"
     return mimetypes.guess_type(name)[0] or "text/plain"
 
 

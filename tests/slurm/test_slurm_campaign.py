@@ -180,7 +180,7 @@ def start_up_min(tree):
 def test_jobs_that_lose_memory_walltime_node_or_life_end_with_the_same_records(tree, local):
     """kx is killed for memory, ma-br also stops at its walltime, the slab is killed while its node drains.
 
-    Ten steps of a tenth of the walltime do not fit into it; the third attempt has twice as much, the last one plenty.
+    Its seventeen steps of a fifteenth of the walltime do not fit; the third attempt has twice as much, the last one plenty.
     """
     walltime = math.ceil(1.6 * start_up_min(tree))
     targets = [f"{HOST}/molecules/{key}/relax.record.json" for key in ("kx", "ma-br")]
@@ -196,7 +196,7 @@ def test_jobs_that_lose_memory_walltime_node_or_life_end_with_the_same_records(t
         "--",
         *targets,
         SLAB,
-        PEROPASS_TOY_SLEEP_S=str(6 * walltime),
+        PEROPASS_TOY_SLEEP_S=str(4 * walltime),
     )
     job, node = until(lambda: running("rule_relax_clean"))
     journal = SLAB.replace("relax.record.json", "work-relax-*/journal.jsonl")

@@ -23,7 +23,9 @@ def made(toy_place, tmp_path_factory):
 def graph(made):
     with zipfile.ZipFile(made) as archive:
         data = json.loads(archive.read("ro-crate-metadata.json"))
-    assert data["@context"] == "https://w3id.org/ro/crate/1.1/context"
+    base, own = data["@context"]
+    assert base == "https://w3id.org/ro/crate/1.1/context"
+    assert own["sha256"].startswith("https://w3id.org/ro/terms/workflow-run#")
     return {entry["@id"]: entry for entry in data["@graph"]}
 
 
@@ -35,6 +37,16 @@ def test_every_file_is_described_with_its_hash(made, graph):
             raw = archive.read(name)
             assert graph[name]["sha256"] == hashlib.sha256(raw).hexdigest()
             assert graph[name]["contentSize"] == str(len(raw))
+
+
+def test_every_profile_that_the_crate_claims_is_an_entity_of_it(graph):
+    """A MUST of the workflow run profile, 10.1371/journal.pone.0309210."""
+    claimed = {part["@id"] for part in graph["./"]["conformsTo"]}
+    assert {
+        "https://w3id.org/ro/wfrun/workflow/0.5",
+        "https://w3id.org/ro/wfrun/process/0.5",
+    } < claimed
+    assert all(graph[name]["@type"] == "CreativeWork" for name in claimed)
 
 
 def test_workflow_configuration_records_and_ranking_are_in_it(graph):
