@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from campaign_folder import CAMPAIGN, workplace
+from campaign_folder import CAMPAIGN, ROOT, Wildcards, workplace
 
 from peropass import plan as planning
 from peropass.cli import main
@@ -151,3 +151,12 @@ def test_a_campaign_of_controls_computes_the_named_slabs_alone(in_toy_place):
     assert "phases/PbBr2/relax.record.json" in names
     assert "001-CsX/pristine/kx/k0/site.record.json" in names
     assert not any("fragment" in name or "molecules" in name for name in names)
+
+
+def test_a_group_of_short_jobs_fits_into_a_short_partition(in_toy_place):
+    """Walltimes of a group add up: fifty assemblies or twenty vibrations stay below two hours."""
+    profile = (ROOT / "profiles" / "slurm" / "profile.yaml").read_text()
+    number = yaml.safe_load(profile[profile.index("group-components:") :])["group-components"]
+    plan, place = Plan("small.yaml"), {"host": "CsPbBr3-cubic", "candidate": "kx"}
+    for stage, group in (("candidate", "assembly"), ("thermo", "thermo")):
+        assert number[group] * plan.runtime(stage)(Wildcards(**place), attempt=1) <= 120
