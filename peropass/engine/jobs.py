@@ -320,13 +320,8 @@ def _finished_record(
         )
         tolerance = job.protocol.energy.energy_tolerance_eV_per_electron * (last.n_electrons or 0)
         found_checks += checks.energy_checks(result.steps, tolerance)
-    remedies = list(result.remedies)
     if isinstance(engine, GpawEngine):
-        of_engine = _engine_checks(result.atoms, job, engine, last)
-        if result.last is not None and not all(check.passed for check in of_engine):
-            last, of_engine = _checks_of_a_fresh_scf(result, job, engine)
-            remedies.append("checks of the last ionic step repeated in a fresh SCF")
-        found_checks += of_engine
+        found_checks += _engine_checks(result.atoms, job, engine, last)
     energy = energy_of(result.atoms, job, result.steps[-1], last, folder)
     failed = [check.name for check in found_checks if not check.passed]
     status, reason = "ok", ""
@@ -357,7 +352,7 @@ def _finished_record(
         ionic_steps=len(result.steps),
         scf_iterations=sum(step.scf_iterations for step in result.steps),
         history=_history(result.steps, atoms),
-        remedies=remedies,
+        remedies=result.remedies,
         checks=found_checks,
     )
 
@@ -414,20 +409,6 @@ def _fresh_energy_check(last: ElectronicResult, step: JournalStep) -> Check:
         limit="<= 0.002",
         passed=difference <= 0.002,
     )
-
-
-def _checks_of_a_fresh_scf(
-    result: Relaxation, job: Job, engine: GpawEngine
-) -> tuple[ElectronicResult, list[Check]]:
-    """The same checks on an SCF that starts from atoms.
-
-    A density carried along many ionic steps can keep 0.02 eV/Angstrom of slope in the vacuum within its tolerance where
-    a fresh one has 0.005 (LiBr on the pair vacancy, 28 steps).
-    """
-    engine.close()
-    last = engine.evaluate(result.atoms)
-    fresh = _fresh_energy_check(last, result.steps[-1])
-    return last, [fresh, *_engine_checks(result.atoms, job, engine, last)]
 
 
 def _engine_checks(

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from tiny import diatomic, job, protocol, tiny_slab
+from tiny import diatomic, job, protocol
 
 from peropass.engine import jobs
 from peropass.units import DEBYE_E_ANG
@@ -81,22 +81,3 @@ def test_the_face_with_the_raised_bromide_has_the_higher_work_function(slab_reco
     """A negative ion moved outwards makes leaving harder."""
     bottom, top = slab_record.work_functions_eV
     assert top > bottom + 0.5
-
-
-def test_a_check_that_fails_is_repeated_in_a_fresh_scf(tmp_path, monkeypatch):
-    """A slope made up for the first look at the vacuum: the second, after an SCF from atoms, decides."""
-    looks = []
-    honest = jobs.vacuum_window
-
-    def steep_at_first(calculator, atoms):
-        looks.append(calculator)
-        return (np.arange(3.0), 1.0) if len(looks) == 1 else honest(calculator, atoms)
-
-    monkeypatch.setattr(jobs, "vacuum_window", steep_at_first)
-    record = jobs.run(tiny_slab(), job(tmp_path, protocol(200), role="slab"))
-    assert record.status == "ok", record.reason
-    assert len(looks) == 2
-    assert looks[0] is not looks[1]
-    assert record.remedies == ["checks of the last ionic step repeated in a fresh SCF"]
-    (again,) = [check for check in record.checks if check.name == "fresh SCF against journal"]
-    assert again.passed

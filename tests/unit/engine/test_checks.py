@@ -54,6 +54,20 @@ def test_a_flat_vacuum_passes_and_a_field_does_not():
     assert not tilted.passed
     assert tilted.value == pytest.approx(0.1)
 
+def test_a_ripple_at_the_period_of_the_grid_is_no_slope():
+    """1 meV from point to point beside a dipole layer; the mean field over any Angstrom is below 3 meV."""
+    ripple = 4.2 + 0.0013 * (-1.0) ** np.arange(30)
+    assert checks.vacuum_check(ripple, 0.11).value < 0.003
+
+
+def test_a_tail_of_the_density_is_a_slope():
+    """The potential of an exponential tail falls by 0.05 eV in the first Angstrom of the window."""
+    z = np.arange(0.0, 4.0, 0.1)
+    found = checks.vacuum_check(4.2 - 0.079 * np.exp(-z), 0.1)
+    assert found.value == pytest.approx(0.05, abs=0.003)
+    assert not found.passed
+
+
 
 @pytest.mark.parametrize("profile", [np.array([]), np.array([4.2]), np.array([4.2, 4.2])])
 def test_no_vacuum_to_look_at_is_no_pass(profile):
