@@ -2,7 +2,10 @@
 
 A pure function of positions and forces of the finished steps, so a run that was killed takes exactly the step
 that it would have taken otherwise. Update: Broyden-Fletcher-Goldfarb-Shanno; step: eigenvalues by absolute value
-and the largest atomic move capped, as in ASE's BFGS (which keeps its state in a second file and so is not used).
+and the largest atomic move capped by a trust radius. A step that raises the energy is taken back: the next one starts
+from where that one started, with what it taught about the curvature and half its length. Forces of a finite SCF
+tolerance are noisy, and updates from short steps between noisy forces make stiff directions look soft; without the
+retreat such a run zigzags (68 steps on ethylammonium acetate, every other one 20 meV up).
 """
 
 from __future__ import annotations
@@ -12,7 +15,11 @@ import numpy as np
 from peropass.engine.journal import JournalStep
 
 SMALLEST_CURVATURE_EV_PER_ANG2 = 0.3  # softer directions step as if they were this stiff
-RISE_THAT_HALVES_STEP_EV = 0.003
+RISE_THAT_IS_TAKEN_BACK_EV = 0.003  # above the noise between two SCF tolerances
+LEAST_TRUST_ANG = 0.02
+TRUST_GROWS_BY = 1.5
+# A start whose energy is too low by noise would send every step back: after two in a row the last one is where it goes on.
+MOST_RETREATS = 2
 
 
 def next_positions(
@@ -35,27 +42,48 @@ def next_positions(
     -------
     (n, 3) array, Angstrom.
     """
-    hessian = _rebuilt_hessian(hessian, steps, free)
-    last = steps[-1]
-    gradient = -last.forces[free].ravel()
+    base, radius, pairs = _accepted(steps, free, max_step_ang)
+    hessian = _rebuilt_hessian(hessian, pairs, free)
+    start = steps[base]
+    gradient = -start.forces[free].ravel()
     omega, vectors = np.linalg.eigh(hessian)
     omega = np.maximum(np.abs(omega), SMALLEST_CURVATURE_EV_PER_ANG2)
     move = (-vectors @ ((gradient @ vectors) / omega)).reshape(-1, 3)
-    cap = max_step_ang
-    if len(steps) > 1 and last.energy_eV > steps[-2].energy_eV + RISE_THAT_HALVES_STEP_EV:
-        cap = 0.5 * max_step_ang
     longest = np.linalg.norm(move, axis=1).max()
-    if longest > cap:
-        move *= cap / longest
-    positions = last.positions.copy()
+    if longest > radius:
+        move *= radius / longest
+    positions = start.positions.copy()
     positions[free] += move
     return positions
 
 
-def _rebuilt_hessian(start: np.ndarray, steps: list[JournalStep], free: np.ndarray) -> np.ndarray:
+def _accepted(
+    steps: list[JournalStep], free: np.ndarray, max_step_ang: float
+) -> tuple[int, float, list[tuple[JournalStep, JournalStep]]]:
+    """Step to start from, trust radius (Angstrom), and the pairs of start and trial so far."""
+    base, radius, retreats = 0, max_step_ang, 0
+    pairs = []
+    for index, trial in enumerate(steps[1:], start=1):
+        start = steps[base]
+        pairs.append((start, trial))
+        if trial.energy_eV > start.energy_eV + RISE_THAT_IS_TAKEN_BACK_EV:
+            length = np.linalg.norm((trial.positions - start.positions)[free], axis=1).max()
+            radius = max(LEAST_TRUST_ANG, 0.5 * length)
+            retreats += 1
+        else:
+            radius = min(max_step_ang, TRUST_GROWS_BY * radius)
+            retreats = 0
+        if retreats in (0, MOST_RETREATS):
+            base, retreats = index, 0
+    return base, radius, pairs
+
+
+def _rebuilt_hessian(
+    start: np.ndarray, pairs: list[tuple[JournalStep, JournalStep]], free: np.ndarray
+) -> np.ndarray:
     rows = (3 * free[:, None] + np.arange(3)).ravel()
     hessian = start[np.ix_(rows, rows)]
-    for before, after in zip(steps[:-1], steps[1:], strict=True):
+    for before, after in pairs:
         move = (after.positions - before.positions)[free].ravel()
         change = -(after.forces - before.forces)[free].ravel()
         # a pair of points with negative curvature would spoil positive definiteness: it carries no update
