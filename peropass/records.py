@@ -158,7 +158,13 @@ class GapRecord(Record):
     kpts: tuple[int, int, int]
     a_ang: float
     gap_eV: float | None = None
-    gap_soc_eV: float | None = None
+    gap_soc_eV: float | None = Field(
+        default=None, description="with the operator of GPAW (`levels.spin_orbit: bare`)"
+    )
+    gap_soc_mass_eV: float | None = Field(
+        default=None,
+        description="with the relativistic mass in the operator; absent in older records",
+    )
     vbm_kpoint: tuple[float, float, float] | None = Field(
         default=None, description="of the valence band maximum, units of reciprocal vectors"
     )
