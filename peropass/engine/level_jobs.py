@@ -131,13 +131,14 @@ def _levels(atoms: Atoms, job: jobs.Job, folder, progress: Progress) -> dict:
     wanted = job.protocol.levels
     if engine.calculator.wfs.mode == "pw":
         np.savez_compressed(folder / SLICES, **edge_densities(engine.calculator))
-    found = extract_levels(
-        engine.calculator, atoms, n_below=wanted.states_below, n_above=wanted.states_above, soc=True
-    )
+    listed = {
+        "n_below": wanted.states_below,
+        "n_above": wanted.states_above,
+        "operator": wanted.spin_orbit,
+    }
+    found = extract_levels(engine.calculator, atoms, soc=True, **listed)
     if wanted.hse:
-        found["hse_soc"] = hse_levels(
-            engine.calculator, n_below=wanted.states_below, n_above=wanted.states_above
-        )
+        found["hse_soc"] = hse_levels(engine.calculator, **listed)
     return found
 
 

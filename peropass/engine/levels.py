@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from peropass.engine.protocol import SpinOrbit
+from peropass.engine.spin_orbit import spin_orbit_states
 from peropass.errors import EngineError
 from peropass.records import LevelSet
 
@@ -22,7 +24,15 @@ WEIGHT_DECIMALS = 5
 ENERGY_DECIMALS = 6
 
 
-def extract_levels(calc, atoms, *, n_below: int = 20, n_above: int = 20, soc: bool = True) -> dict:
+def extract_levels(
+    calc,
+    atoms,
+    *,
+    n_below: int = 20,
+    n_above: int = 20,
+    soc: bool = True,
+    operator: SpinOrbit = "bare",
+) -> dict:
     """Everything of a `LevelsRecord` that comes from the calculation.
 
     Parameters
@@ -36,6 +46,8 @@ def extract_levels(calc, atoms, *, n_below: int = 20, n_above: int = 20, soc: bo
         coupling twice as many states, so that the same bands are listed.
     soc : bool
         Also diagonalise the spin-orbit coupling in the basis of all converged bands (second variation).
+    operator
+        Of the spin-orbit coupling, see `peropass.engine.spin_orbit`.
 
     Returns
     -------
@@ -73,7 +85,9 @@ def extract_levels(calc, atoms, *, n_below: int = 20, n_above: int = 20, soc: bo
         "fragment": _integer_array(atoms, "fragment"),
         "layer": _integer_array(atoms, "layer"),
         "scalar": scalar,
-        "soc": spin_orbit_levels(calc, n_below=n_below, n_above=n_above) if soc else None,
+        "soc": spin_orbit_levels(calc, n_below=n_below, n_above=n_above, operator=operator)
+        if soc
+        else None,
     }
 
 
@@ -97,22 +111,27 @@ def vacuum_levels(calc) -> list[float] | None:
     return [round(below, ENERGY_DECIMALS), round(above, ENERGY_DECIMALS)]
 
 
-def spin_orbit_levels(calc, *, n_below: int = 20, n_above: int = 20) -> LevelSet:
+def spin_orbit_levels(
+    calc, *, n_below: int = 20, n_above: int = 20, operator: SpinOrbit = "bare"
+) -> LevelSet:
     """Levels with spin-orbit coupling, all Kramers partners listed.
 
     Spinor weights are sums over both spin components. For spin-paired calculations one k-point per
     irreducible one is listed: k and -k hold the same levels.
     """
-    from gpaw.spinorbit import soc_eigenstates
-
-    states = soc_eigenstates(calc, n1=0, n2=_converged_bands(calc))
+    states = spin_orbit_states(calc, operator=operator, n1=0, n2=_converged_bands(calc))
     return _spinor_set(
         calc, states, np.asarray(states.occupation_numbers()), 0, n_below=n_below, n_above=n_above
     )
 
 
 def hse_levels(
-    calc, *, n_below: int = 20, n_above: int = 20, functional: str = "HSE06"
+    calc,
+    *,
+    n_below: int = 20,
+    n_above: int = 20,
+    functional: str = "HSE06",
+    operator: SpinOrbit = "bare",
 ) -> LevelSet:
     """Hybrid eigenvalues on PBE orbitals, not self-consistent, with spin-orbit coupling.
 
@@ -126,7 +145,6 @@ def hse_levels(
         The calculation is not in plane-wave mode or holds no wave functions.
     """
     from gpaw.hybrids.eigenvalues import non_self_consistent_eigenvalues
-    from gpaw.spinorbit import soc_eigenstates
 
     _refuse_without_wave_functions(calc)
     occupied = _occupied_bands(calc)
@@ -134,7 +152,7 @@ def hse_levels(
     n2 = min(_converged_bands(calc), occupied + n_above)
     semilocal, vxc, vhybrid = non_self_consistent_eigenvalues(calc, functional, n1=n1, n2=n2)
     energies = np.asarray(semilocal - vxc + vhybrid)
-    states = soc_eigenstates(calc, n1=n1, n2=n2, eigenvalues=energies)
+    states = spin_orbit_states(calc, operator=operator, n1=n1, n2=n2, eigenvalues=energies)
     filling = _aufbau(np.asarray(states.eigenvalues()), 2 * (occupied - n1))
     return _spinor_set(calc, states, filling, 2 * n1, n_below=n_below, n_above=n_above)
 

@@ -22,6 +22,9 @@ QUIET_GRID = 3.82
 NOISY_GRID = 3.95
 
 
+SpinOrbit = Literal["bare", "mass"]
+
+
 class _Closed(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -118,6 +121,18 @@ class LevelSettings(_Closed):
         default=24, ge=2, description="empty states listed; converged, with 8 more as buffer"
     )
     hse: bool = Field(default=False, description="also HSE06 eigenvalues on the same density")
+    spin_orbit: SpinOrbit = Field(
+        default="bare",
+        description="operator of the spin-orbit coupling: as in GPAW, or divided by the relativistic mass, which splits p shells of Pb and Bi a sixth less",
+    )
+
+    @model_serializer(mode="wrap")
+    def _without_the_default_operator(self, serialise) -> dict:
+        """The operator of GPAW carries no key: levels from before there was a choice keep their identities."""
+        data = serialise(self)
+        if self.spin_orbit == "bare":
+            data.pop("spin_orbit", None)
+        return data
 
 
 class KpointSettings(_Closed):

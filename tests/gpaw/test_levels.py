@@ -101,6 +101,20 @@ def test_spin_orbit_coupling_lowers_the_lead_p_level(slabs):
     assert gap(slabs[0][2]["soc"]) < gap(slabs[0][2]["scalar"])
 
 
+def test_the_mass_makes_the_gap_fall_by_less(slabs):
+    """It damps the coupling near the nuclei, so that the gap lies between the scalar and the bare one."""
+    atoms, calc, found = slabs[0]
+    damped = extract_levels(calc, atoms, operator="mass")
+
+    def gap(levels):
+        energies = np.array(levels.energies_eV)
+        filled = np.array(levels.filling) > 0.5
+        return energies[~filled].min() - energies[filled].max()
+
+    assert gap(found["soc"]) < gap(damped["soc"]) - 0.02 < gap(found["scalar"])
+    assert damped["scalar"] == found["scalar"]
+
+
 def test_more_vacuum_shifts_everything_alike(slabs):
     """The zero of energy depends on the cell: levels, nuclei, semicore and vacuum move together."""
     (_, _, thin), (_, _, thick) = slabs

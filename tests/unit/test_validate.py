@@ -22,7 +22,7 @@ COMMON = {
 @pytest.fixture
 def computed(monkeypatch):
     """Stand-ins for the two calculations."""
-    found = {"a": 5.99, "gap": 1.76, "soc": 0.7}
+    found = {"a": 5.99, "gap": 1.76, "soc": 0.7, "mass": 0.75}
 
     def lattice(host, protocol, folder):
         return EosRecord(**COMMON, status="ok", a_without_dispersion_ang=found["a"])
@@ -30,7 +30,12 @@ def computed(monkeypatch):
     def gap(host, a_ang, protocol, folder):
         assert a_ang == found["a"]
         return GapRecord(
-            **COMMON, status="ok", a_ang=a_ang, gap_eV=found["gap"], gap_soc_eV=found["soc"]
+            **COMMON,
+            status="ok",
+            a_ang=a_ang,
+            gap_eV=found["gap"],
+            gap_soc_eV=found["soc"],
+            gap_soc_mass_eV=found["mass"],
         )
 
     monkeypatch.setattr(validate, "lattice", lattice)
@@ -72,6 +77,26 @@ def test_the_command_says_with_its_status_whether_all_agree(computed, tmp_path, 
     computed["a"] = 6.01
     assert validate.main(chosen) == 1
     assert capsys.readouterr().out.count("lattice_constant CsPbBr3-cubic PBE") == 2
+
+
+def test_the_drop_is_printed_with_both_operators_against_one_limit(computed, tmp_path, capsys):
+    computed["soc"] = 0.4
+    chosen = ["--host", "CsPbBr3-cubic", "--xc", "PBE", "--folder", str(tmp_path)]
+    assert validate.main(chosen) == 1
+    rows = [r for r in capsys.readouterr().out.splitlines() if r.startswith(validate.DROP)]
+    assert [row.split(", ")[1].split()[:3] for row in rows] == [
+        ["bare", "operator", "1.3600"],
+        ["mass", "operator", "1.0100"],
+    ]
+    assert rows[0].endswith("DIFFERS")
+    assert rows[1].endswith("ok")
+
+
+def test_a_record_from_before_the_second_operator_has_no_value_for_it(computed, tmp_path):
+    computed["mass"] = None
+    row = lookup(validate.DROP, "CsPbBr3-cubic", "PBE")
+    assert validate.check(row, PROTOCOL, tmp_path, "bare").passed
+    assert validate.check(row, PROTOCOL, tmp_path, "mass").value is None
 
 
 def test_every_published_functional_has_a_protocol_without_dispersion():

@@ -278,6 +278,7 @@ def test_traps_at_several_k_points_are_one_trap():
 REFUSALS = {
     "k-points": ({"kpts": (2, 2, 1)}, "k-points differ"),
     "settings": ({"settings_hash": "other"}, "settings differ"),
+    "operator": ({"settings": {"levels": {"spin_orbit": "mass"}}}, "operators differ"),
     "no spin-orbit": ({"soc": None}, "no soc set"),
     "other lateral cell": (
         {"cell_ang": [[9.0, 0, 0], [0, 8.0, 0], [0, 0, 40.0]]},
