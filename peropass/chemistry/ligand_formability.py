@@ -8,7 +8,7 @@ from peropass.chemistry.formability import assess, assess_cation_fit, assess_sub
 from peropass.chemistry.molecules import composition, formal_charge, parse
 from peropass.chemistry.reaction_plan import ION_NAMES, hill_formula
 from peropass.chemistry.reactions import HostIons
-from peropass.errors import PeropassError
+from peropass.errors import BuildError, PeropassError
 from peropass.records import Formability
 
 MONATOMIC_CATION = re.compile(r"\[([A-Z][a-z]?)\+(\d?)\]")
@@ -82,7 +82,7 @@ def _cation_fit(ions: HostIons, smiles: str) -> Formability:
         return assess(f"{name}{ions.b}{ions.x}3")
     molecule = Chem.AddHs(Chem.MolFromSmiles(smiles))
     if AllChem.EmbedMolecule(molecule, randomSeed=1) != 0:
-        return assess(ions.formula)
+        raise BuildError(f"no 3-D structure of the cation {smiles}: its radius is unknown")
     symbols = [atom.GetSymbol() for atom in molecule.GetAtoms()]
     masses = [atom.GetMass() for atom in molecule.GetAtoms()]
     label = ION_NAMES.get(Chem.CanonSmiles(smiles)) or hill_formula(composition(smiles))

@@ -227,3 +227,13 @@ def test_radii_of_molecular_cations_are_those_of_a_second_list():
         assert found.value_ang == pytest.approx(radius_pm / 100)
         assert "10.1039/C4SC02211D" in found.note
     assert len(listed) == len(MOLECULAR_CATIONS)
+
+
+def test_a_cation_without_a_3d_structure_has_no_factors(monkeypatch):
+    """The host's own numbers must not stand in for those of a cation whose size is unknown."""
+    from rdkit.Chem import AllChem
+
+    monkeypatch.setattr(AllChem, "EmbedMolecule", lambda *_, **__: -1)
+    found = of_ligand(HostIons(), "CCC[NH3+].[Br-]", "Br")
+    assert (found.t, found.mu, found.tau) == (None, None, None)
+    assert "CCC[NH3+]" in found.notes[0]
