@@ -25,6 +25,8 @@ def main(argv=None) -> None:
         step.address(options),
         Path(options.out),
         toy,
+        # as DFT left them: a spin-polarised molecule carries its moment in its record
+        unpaired=round(abs(molecule.magnetic_moment_muB or 0.0)),
     )
     step.say(f"thermo {record.species}: {record.status} {record.reason}")
 

@@ -14,9 +14,15 @@ from peropass.revisions import REVISIONS
 
 
 def run(
-    atoms: Atoms | None, species: str, smiles: str, address: Address, out: Path, toy: bool = False
+    atoms: Atoms | None,
+    species: str,
+    smiles: str,
+    address: Address,
+    out: Path,
+    toy: bool = False,
+    unpaired: int = 0,
 ) -> ThermoRecord:
-    """Describe one neutral species; a failure is a record with its reason."""
+    """Describe one neutral species with `unpaired` electrons; a failure is a record with its reason."""
     from peropass.engine.xtb_thermo import describe_species
 
     watch = Stopwatch(out.with_suffix(".cost"))
@@ -36,8 +42,14 @@ def run(
         return record
     molecule = Atoms(atoms.get_chemical_symbols(), positions=atoms.positions)
     try:
+        spin = f"-unpaired-{unpaired}" if unpaired else ""
         record, _ = describe_species(
-            molecule, species, smiles, address, _provenance(watch, structure_hash(molecule))
+            molecule,
+            species,
+            smiles,
+            address,
+            _provenance(watch, structure_hash(molecule) + spin),
+            unpaired=unpaired,
         )
     except EngineError as error:
         record = ThermoRecord(

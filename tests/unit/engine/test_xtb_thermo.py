@@ -5,6 +5,7 @@ import pytest
 from ase import Atoms
 from ase.build import molecule
 
+from peropass.engine import thermo_jobs
 from peropass.engine.xtb_thermo import (
     describe_species,
     moments_of_inertia,
@@ -70,3 +71,13 @@ def test_failure_is_a_record_with_its_reason():
     record, _ = describe_species(clash, "H4(g)", "", ADDRESS, PROVENANCE, solvents=())
     assert record.status in ("failed", "unconverged")
     assert record.reason
+
+
+def test_oxygen_keeps_the_two_unpaired_electrons_that_dft_gave_it(tmp_path):
+    """Ground state of O2 is a triplet; its stretch is measured at 1580 cm-1 (Huber and Herzberg 1979)."""
+    oxygen = Atoms("OO", [(0, 0, 0), (0, 0, 1.21)])
+    triplet = thermo_jobs.run(oxygen, "O2(g)", "O=O", ADDRESS, tmp_path / "t.json", unpaired=2)
+    singlet = thermo_jobs.run(oxygen, "O2(g)", "O=O", ADDRESS, tmp_path / "s.json")
+    assert (triplet.multiplicity, singlet.multiplicity) == (3, 1)
+    assert triplet.provenance.physics_hash != singlet.provenance.physics_hash
+    assert triplet.wavenumbers_cm[-1] == pytest.approx(1580, rel=0.1)
