@@ -10,6 +10,7 @@ from peropass.analysis.alignment import (
     positions_above_frozen,
     refuse_other_lateral_cell,
 )
+from peropass.analysis.levels import spin_orbit_operator
 from peropass.errors import AnalysisRefused
 from peropass.records import LevelsRecord
 
@@ -74,17 +75,12 @@ def refuse_unequal(pristine: LevelsRecord, system: LevelsRecord) -> None:
         raise AnalysisRefused(
             f"settings differ: {pristine.settings_hash} against {system.settings_hash}"
         )
-    operators = [_spin_orbit_operator(record) for record in (pristine, system)]
+    operators = [spin_orbit_operator(record) for record in (pristine, system)]
     if operators[0] != operators[1]:
         raise AnalysisRefused(f"spin-orbit operators differ: {operators[0]} against {operators[1]}")
     if pristine.kpts != system.kpts:
         raise AnalysisRefused(f"k-points differ: {pristine.kpts} against {system.kpts}")
     refuse_other_lateral_cell(pristine, system)
-
-
-def _spin_orbit_operator(record: LevelsRecord) -> str:
-    """The key is absent where the operator is that of GPAW."""
-    return record.settings.get("levels", {}).get("spin_orbit", "bare")
 
 
 def _matched(pristine: LevelsRecord, system: LevelsRecord) -> dict[int, int]:

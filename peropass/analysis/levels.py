@@ -50,6 +50,11 @@ class Edge:
         return participation_number(self.weights)
 
 
+def spin_orbit_operator(record: LevelsRecord) -> str:
+    """Operator of the levels with spin-orbit coupling; the key is absent where it is that of GPAW."""
+    return record.settings.get("levels", {}).get("spin_orbit", "bare")
+
+
 def spectrum(record: LevelsRecord, kind: LevelKind) -> Spectrum:
     """The levels of one kind, sorted by spin, k-point and energy.
 

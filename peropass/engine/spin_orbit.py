@@ -36,8 +36,11 @@ def spin_orbit_states(calc, *, operator: SpinOrbit = "bare", **options):
     """
     from gpaw.spinorbit import soc_eigenstates
 
-    # ASSUME one power of M. Eliminating the small component gives two, but as a perturbation of scalar-relativistic waves: the waves of p1/2,
-    # which contract, are missing. With one power the p shells of Br, I, Pb and Bi split as with the Dirac equation to 4 %, with two 3-19 % too little.
+    # ASSUME levels with the operator `bare`, the default, split the p shells of Pb and Bi a sixth too much, those of I 8 % and of Br 3 %;
+    # `levels.spin_orbit: mass` mends that.
+    # ASSUME one power of M with the operator `mass`. Eliminating the small component gives two, but the basis of scalar-relativistic waves
+    # lacks those of p1/2, which contract. With one power the p shells of free Br, I, Pb and Bi split as with the Dirac equation to 4 %,
+    # with two 3-19 % too little.
     return soc_eigenstates(calc if operator == "bare" else _with_mass(calc), **options)
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from ase.constraints import FixAtoms
 
+from peropass.analysis.levels import spin_orbit_operator
 from peropass.records import Record
 from peropass.report.collect import Calculation, Collection
 
@@ -165,9 +166,11 @@ def _levels(found: Methods, collection: Collection) -> None:
     if not traps:
         return
     coupling = "with" if all(t.spin_orbit for t in traps) else "partly without"
+    used = {spin_orbit_operator(one.levels) for one in collection.evidence if one.levels}
+    operator = " (operator with the relativistic mass)" if used == {"mass"} else ""
     limits = ", ".join(f"{k} {v:g}" for k, v in sorted(traps[0].thresholds.items()))
     found.say(
-        f"Trap states were assigned from Kohn-Sham levels {coupling} spin-orbit coupling, aligned on atomic electrostatic "
+        f"Trap states were assigned from Kohn-Sham levels {coupling} spin-orbit coupling{operator}, aligned on atomic electrostatic "
         f"potentials (thresholds: {limits})"
     )
 

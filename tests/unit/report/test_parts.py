@@ -58,6 +58,15 @@ def test_methods_cite_what_was_used_and_number_in_order(made: Path) -> None:
     assert "GFN2" not in found.plain  # not used, not cited
 
 
+def test_methods_name_the_operator_where_it_is_not_that_of_gpaw(made: Path) -> None:
+    collection = collect(made)
+    assert "relativistic mass" not in methods(collection).plain
+    for one in collection.evidence:
+        if one.levels is not None:
+            one.levels.settings["levels"] = {"spin_orbit": "mass"}
+    assert "spin-orbit coupling (operator with the relativistic mass)" in methods(collection).plain
+
+
 def test_assumptions_join_continuation_lines(tmp_path: Path) -> None:
     (tmp_path / "m.py").write_text(
         "x = 1\n# ASSUME bonds are rigid: they\n# hardly move.\ny = 2\n    # ASSUME no spin\n"
