@@ -130,7 +130,7 @@ def test_no_cores_are_refused(capsys):
     assert "1 or more" in capsys.readouterr().err
 
 
-def test_a_campaign_of_controls_computes_the_named_slabs_alone(in_toy_place):
+def test_a_campaign_of_controls_computes_the_named_slabs_alone(in_toy_place, tmp_path):
     """Two slabs and a loaded one; no gas-phase reference, no fragment, no row of a ranking."""
     place = {"host": "CsPbBr3-cubic", "termination": "001-CsX"}
     controls = [
@@ -139,7 +139,7 @@ def test_a_campaign_of_controls_computes_the_named_slabs_alone(in_toy_place):
     ]
     data = {**CAMPAIGN, "campaign": "checked-sites", "controls": controls}
     data |= {"candidates": [{"ligand": "kx"}], "phases": {place["host"]: ["BX2"]}}
-    config = in_toy_place / "controls.yaml"
+    config = tmp_path / "controls.yaml"  # the place itself is shared
     config.write_text(yaml.safe_dump(data))
     plan = Plan(str(config))
     outputs = [j.output for j in planned_jobs(plan)]

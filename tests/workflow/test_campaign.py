@@ -125,7 +125,7 @@ def test_no_torn_or_temporary_file_is_left(finished):
 
 def test_no_heartbeat_outlives_its_job(finished):
     tree, _ = finished
-    assert list((tree.root / "results").rglob("*progress.json")) == []
+    assert list((tree.root / "results" / "toy").rglob("*progress.json")) == []
 
 
 def test_a_second_run_does_nothing_and_says_so(finished):
