@@ -180,6 +180,12 @@ class _Rows:
                 where, f"net charge {sum(plan.charges):+d}", "a neutral set: name a charge partner"
             )
         smiles = ".".join(plan.parts)
+        if candidate.halide and candidate.halide not in composition(smiles):
+            raise InputError(
+                f"{where}.halide",
+                f"{candidate.halide}, but the set is {smiles}: its halide is its own",
+                "no such key, or another entry",
+            )
         if self.placing:
             _place(candidate, entry, self._halide[host], self._sockets[host], where)
         same = (host, entry.id, candidate.variant, smiles)

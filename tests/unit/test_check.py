@@ -92,6 +92,7 @@ BAD = {
     "unknown key": (changed(colour="red"), "colour", "an unknown key", "candidates, comparisons, controls"),
     "unknown key in a block": (changed(slab__heigth_ang=26), "slab.heigth_ang", "an unknown key", "height_ang"),
     "unknown key in a row": (with_row(ligand="kx", tail=3), "candidates.1.tail", "an unknown key", "tail_carbons"),
+    "a halide that the entry does not take": (with_row(ligand="cdcl2", halide="Br"), "candidates.1 (cdcl2).halide", "[Cd+2].[Cl-].[Cl-]", "another entry"),
     "missing key": ({k: v for k, v in CAMPAIGN.items() if k != "slab"}, "slab", "nothing", "required"),
     "words for a number": (changed(slab__height_ang="high"), "slab.height_ang", "'high'", "number"),
     "a unit in a number": (changed(slab__height_ang="26 A"), "slab.height_ang", "'26 A'", "number"),
