@@ -204,7 +204,8 @@ const Table = {
 
   // what was computed comes first, what it stands for behind it
   nameCell(label, i) {
-    const [, full, model] = /^(.*) \(model (?!zwitterion-)([^()]*)\)$/.exec(label) || [null, label.replace(/ \(model zwitterion-[^()]*\)$/, ""), null];
+    const at = label.lastIndexOf(" (model "), full = at < 0 ? label : label.slice(0, at);
+    const named = at < 0 ? "" : label.slice(at + " (model ".length, -1), model = named.startsWith("zwitterion-") ? "" : named;
     const button = h("button", { type: "button", "aria-label": label, onclick: () => this.state.open(i) }, model || full);
     return model ? [button, h("span", { class: "stands-for" }, full)] : [button];
   },
