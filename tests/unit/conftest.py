@@ -7,8 +7,8 @@ from campaign_folder import run_campaign, workplace
 
 
 @pytest.fixture(scope="session")
-def toy_place(tmp_path_factory):
-    """A workplace with `small.yaml`, run to its ranking; everything that was there before is listed in `before`."""
+def toy_run(tmp_path_factory):
+    """A workplace with `small.yaml`, run to its ranking, and the files that were there right after."""
     place = workplace(tmp_path_factory.mktemp("toy"))
     here = os.getcwd()
     os.chdir(place)
@@ -16,7 +16,13 @@ def toy_place(tmp_path_factory):
         run_campaign(place / "small.yaml")
     finally:
         os.chdir(here)
-    return place
+    return place, sorted(p.relative_to(place) for p in place.rglob("*") if p.is_file())
+
+
+@pytest.fixture(scope="session")
+def toy_place(toy_run):
+    """The workplace alone; tests share it and may leave campaigns of their own."""
+    return toy_run[0]
 
 
 @pytest.fixture

@@ -60,12 +60,13 @@ def test_planned_jobs_are_the_records_of_the_workflow(in_toy_place):
     assert all(need in known for j in jobs for need in j.needs)
 
 
-def test_hops_are_planned_with_the_rest(in_toy_place):
+def test_hops_are_planned_with_the_rest(in_toy_place, tmp_path):
     """One choice, two ends and one band for the clean surface and for each row that is named."""
     text = Path("small.yaml").read_text()
     native = next(c.key for c in Plan("small.yaml").campaign.candidates if c.role == "native")
-    Path("hops.yaml").write_text(f"{text}\nmigration: {{rows: [{native}]}}\n")
-    plan = Plan("hops.yaml")
+    hops = tmp_path / "hops.yaml"  # the place itself is shared
+    hops.write_text(f"{text}\nmigration: {{rows: [{native}]}}\n")
+    plan = Plan(str(hops))
     jobs = planned_jobs(plan)
     number = {rule: sum(job.rule == rule for job in jobs) for rule in ("hop", "hopend", "band")}
     assert number == {"hop": 2, "hopend": 4, "band": 2}

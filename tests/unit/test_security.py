@@ -162,14 +162,11 @@ def snapshot(place):
     }
 
 
-def test_a_whole_campaign_writes_below_results_alone(toy_place):
-    outside = [
-        p.name
-        for p in toy_place.iterdir()
-        if p.name not in ("results", "config", "structures", "small.yaml")
-    ]
-    assert outside == []
-    assert {p.name for p in (toy_place / "results").iterdir()} == {"small"}
+def test_a_whole_campaign_writes_below_results_alone(toy_run):
+    _, files = toy_run
+    given = {"config", "structures", "small.yaml"}
+    assert {file.parts[0] for file in files} - given == {"results"}
+    assert {file.parts[1] for file in files if file.parts[0] == "results"} == {"small"}
 
 
 def test_a_config_path_with_a_command_in_it_stays_a_path(place):
