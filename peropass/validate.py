@@ -55,7 +55,7 @@ def line(found: Check) -> str:
 
 
 def check(
-    value: Published, protocol: Protocol, folder: Path, operator: SpinOrbit = "bare"
+    value: Published, protocol: Protocol, folder: Path, operator: SpinOrbit = "mass"
 ) -> Check:
     """Compute what `value` publishes and compare; `operator` is that of the spin-orbit coupling."""
     eos = lattice(value.host, protocol, folder)
@@ -114,7 +114,7 @@ def gap(host: str, a_ang: float, protocol: Protocol, folder: Path) -> GapRecord:
 
 
 def _operators(quantity: str) -> tuple[SpinOrbit, ...]:
-    return ("bare", "mass") if quantity == DROP else ("bare",)
+    return ("bare", "mass") if quantity == DROP else ("mass",)
 
 
 def _suffix(quantity: str, operator: SpinOrbit) -> str:

@@ -31,7 +31,7 @@ def extract_levels(
     n_below: int = 20,
     n_above: int = 20,
     soc: bool = True,
-    operator: SpinOrbit = "bare",
+    operator: SpinOrbit = "mass",
 ) -> dict:
     """Everything of a `LevelsRecord` that comes from the calculation.
 
@@ -112,7 +112,7 @@ def vacuum_levels(calc) -> list[float] | None:
 
 
 def spin_orbit_levels(
-    calc, *, n_below: int = 20, n_above: int = 20, operator: SpinOrbit = "bare"
+    calc, *, n_below: int = 20, n_above: int = 20, operator: SpinOrbit = "mass"
 ) -> LevelSet:
     """Levels with spin-orbit coupling, all Kramers partners listed.
 
@@ -131,7 +131,7 @@ def hse_levels(
     n_below: int = 20,
     n_above: int = 20,
     functional: str = "HSE06",
-    operator: SpinOrbit = "bare",
+    operator: SpinOrbit = "mass",
 ) -> LevelSet:
     """Hybrid eigenvalues on PBE orbitals, not self-consistent, with spin-orbit coupling.
 

@@ -122,17 +122,9 @@ class LevelSettings(_Closed):
     )
     hse: bool = Field(default=False, description="also HSE06 eigenvalues on the same density")
     spin_orbit: SpinOrbit = Field(
-        default="bare",
-        description="operator of the spin-orbit coupling: as in GPAW, or divided by the relativistic mass, which splits p shells of Pb and Bi a sixth less",
+        default="mass",
+        description="operator of the spin-orbit coupling: that of GPAW divided by the relativistic mass, or as it is (`bare`), which splits p shells of Pb and Bi a sixth too much",
     )
-
-    @model_serializer(mode="wrap")
-    def _without_the_default_operator(self, serialise) -> dict:
-        """The operator of GPAW carries no key: levels from before there was a choice keep their identities."""
-        data = serialise(self)
-        if self.spin_orbit == "bare":
-            data.pop("spin_orbit", None)
-        return data
 
 
 class KpointSettings(_Closed):

@@ -18,7 +18,7 @@ from ase.units import alpha
 from peropass.engine.protocol import SpinOrbit
 
 
-def spin_orbit_states(calc, *, operator: SpinOrbit = "bare", **options):
+def spin_orbit_states(calc, *, operator: SpinOrbit = "mass", **options):
     """Eigenstates with spin-orbit coupling over the whole Brillouin zone.
 
     Parameters
@@ -36,11 +36,9 @@ def spin_orbit_states(calc, *, operator: SpinOrbit = "bare", **options):
     """
     from gpaw.spinorbit import soc_eigenstates
 
-    # ASSUME levels with the operator `bare`, the default, split the p shells of Pb and Bi a sixth too much, those of I 8 % and of Br 3 %;
-    # `levels.spin_orbit: mass` mends that.
     # ASSUME one power of M with the operator `mass`. Eliminating the small component gives two, but the basis of scalar-relativistic waves
     # lacks those of p1/2, which contract. With one power the p shells of free Br, I, Pb and Bi split as with the Dirac equation to 4 %,
-    # with two 3-19 % too little.
+    # with two 3-19 % too little; with `bare`, the operator as GPAW has it, 3-18 % too much.
     return soc_eigenstates(calc if operator == "bare" else _with_mass(calc), **options)
 
 

@@ -46,21 +46,12 @@ def test_how_a_geometry_was_found_is_no_setting_of_its_energy():
     assert other.hash != PROTOCOLS["smoke"].hash
 
 
-def test_the_default_operator_leaves_no_trace_in_an_identity():
-    """Levels from before there was a choice were made with it: their settings have no such key."""
+def test_the_operator_of_spin_orbit_coupling_is_no_setting_of_an_energy():
     protocol = PROTOCOLS["smoke"]
-    assert protocol.levels.spin_orbit == "bare"
-    assert set(protocol.levels.model_dump()) == {
-        "smearing_eV",
-        "states_below",
-        "states_above",
-        "hse",
-    }
-    named = changed("levels", spin_orbit="bare")
-    assert named.model_dump_json() == protocol.model_dump_json()
-    other = changed("levels", spin_orbit="mass")
+    assert protocol.levels.spin_orbit == "mass"
+    other = changed("levels", spin_orbit="bare")
     assert other.hash != protocol.hash
-    assert other.settings_hash == protocol.settings_hash  # no energy depends on it
+    assert other.settings_hash == protocol.settings_hash
     assert Protocol.model_validate_json(other.model_dump_json()) == other
 
 
