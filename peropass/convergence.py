@@ -152,7 +152,7 @@ def relaxed(plan: Plan, protocol: Protocol, probe: str, folder: Path):
         record = read_record(file, CalculationRecord)
         if record.status != "ok" or record.final is None:
             raise InputError(str(file), record.status, "a finished relaxation")
-        return read(file.parent / record.final.file), record
+        return read(file.parent / record.final.file, format="extxyz"), record
 
     summary = place(paths.CANDIDATE)
     pose = read_record(summary, CandidateRecord).best_pose if summary.exists() else None

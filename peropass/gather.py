@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 from itertools import product
@@ -396,24 +397,29 @@ def _geometry(atoms, halide: str) -> distortions.SlabGeometry:
 def _structure(place: Place, record: CalculationRecord | None, pattern: str, **more: str):
     if record is None or record.final is None:
         return None
-    return read(place.file(pattern, **more).parent / record.final.file)
+    return read(place.file(pattern, **more).parent / record.final.file, format="extxyz")
 
 
 def _provenance(inputs: pipeline.CandidateInputs, command: str) -> Provenance:
     records = [*inputs.loaded.values(), inputs.molecule, inputs.socket, inputs.pristine]
     present = [record for record in records if record is not None]
-    versions: dict[str, str] = {}
-    for record in present:
-        versions |= record.provenance.versions
     hashes = {"/".join(r.address.model_dump().values()): r.provenance.physics_hash for r in present}
     return Provenance(
         revision=1,
         physics_hash=digest(hashes, 16),
         inputs=hashes,
-        versions=versions,
+        versions=versions_of(present),
         started_utc=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         command=command,
     )
+
+
+def versions_of(records: Iterable[Record]) -> dict[str, str]:
+    """Versions of packages and datasets that any of these records names."""
+    found: dict[str, str] = {}
+    for record in records:
+        found |= record.provenance.versions
+    return found
 
 
 def coverage(lateral: str) -> float:
@@ -491,7 +497,8 @@ def ranked(campaign: Campaign, protocol: Protocol, root: Path) -> RankingRecord:
     )
     compared = [*_compared(campaign, records, model), *_sites_compared(campaign, toy, root)]
     notes = [*found.notes, *(comparisons.in_words(c) for c in compared)]
-    return found.model_copy(update={"comparisons": compared, "notes": notes})
+    lock = found.provenance.model_copy(update={"versions": versions_of(records)})
+    return found.model_copy(update={"comparisons": compared, "notes": notes, "provenance": lock})
 
 
 def _sites_compared(campaign: Campaign, toy: bool, root: Path) -> list[ComparisonResult]:

@@ -12,7 +12,7 @@ from peropass.analysis import sites
 from peropass.config import ControlSettings
 from peropass.engine.protocol import Protocol
 from peropass.errors import AnalysisRefused
-from peropass.gather import Place, campaign_root
+from peropass.gather import Place, campaign_root, versions_of
 from peropass.ids import digest
 from peropass.records import (
     Address,
@@ -97,9 +97,6 @@ def _unusable(records: dict[str, Record | None]) -> dict:
 
 
 def _provenance(present: Sequence[Record], place: Place, command: str) -> Provenance:
-    versions: dict[str, str] = {}
-    for record in present:
-        versions |= record.provenance.versions
     hashes = {
         f"{'/'.join(r.address.model_dump(exclude={'campaign', 'protocol'}).values())} {r.kind}": (
             r.provenance.physics_hash
@@ -110,7 +107,7 @@ def _provenance(present: Sequence[Record], place: Place, command: str) -> Proven
         revision=1,
         physics_hash=digest(hashes, 16),
         inputs=hashes,
-        versions=versions,
+        versions=versions_of(present),
         started_utc=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         command=command,
     )
@@ -162,6 +159,7 @@ def controls_record(
             revision=1,
             physics_hash=digest({n: r.provenance.physics_hash for n, r in found.items()}, 16),
             inputs={name: record.provenance.physics_hash for name, record in found.items()},
+            versions=versions_of(found.values()),
             started_utc=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
             command=command,
         ),

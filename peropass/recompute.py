@@ -33,7 +33,7 @@ def recompute(folder: Folder, number: int, seed: int, findings: Findings) -> lis
         if record.energy is not None and record.initial is not None and not record.competitors:
             candidates.append((file, record))
     lines = []
-    scratch = SCRATCH / folder.root.name
+    scratch = SCRATCH / folder.copy.campaign.campaign  # a checked name: the folder may be called `..`
     shutil.rmtree(
         scratch, ignore_errors=True
     )  # a finished result there would be read, not recomputed

@@ -23,6 +23,7 @@ from peropass.record_checks import Findings, Folder, check_record, check_version
 from peropass.records import (
     CandidateRecord,
     ControlsRecord,
+    R,
     RankingRecord,
     Record,
     SiteRecord,
@@ -104,7 +105,7 @@ def _check_sites(folder: Folder, records: dict[Path, Record], findings: Findings
             campaign.controls, campaign.campaign, protocol, slab, "", folder.root
         )
         findings.count("controls", len(derived.rows))
-        _compare(table.name, stored, derived, findings)
+        _compare(table.name, stored, _locked_as(stored, derived), findings)
 
 
 def _check_candidates(folder: Folder, findings: Findings) -> None:
@@ -142,11 +143,19 @@ def _check_ranking(folder: Folder, findings: Findings) -> None:
         findings.deviate("ranking.json", str(error).removeprefix(f"{file}: "))
         return
     findings.count("rows", len(derived.rows))
-    _compare("ranking.json", stored, derived, findings)
+    _compare("ranking.json", stored, _locked_as(stored, derived), findings)
     if not table.exists():
         findings.deviate("ranking.csv", "is missing")
     elif table.read_text(encoding="utf-8").splitlines() != csv_text(stored).splitlines():
         findings.deviate("ranking.csv", "is not the table of ranking.json")
+
+
+def _locked_as(stored: Record, derived: R) -> R:
+    """`derived` without versions where the stored table has none, as tables before 2026-11-21 do."""
+    if stored.provenance.versions:
+        return derived
+    bare = derived.provenance.model_copy(update={"versions": {}})
+    return derived.model_copy(update={"provenance": bare})
 
 
 def _compare(where: str, stored: Record, derived: Record, findings: Findings) -> None:

@@ -22,7 +22,7 @@ def main(argv=None) -> None:
     loaded = read_record(options.loaded, CalculationRecord, allow_toy=protocol.engine == "toy")
     atoms = None
     if loaded.status == "ok":
-        whole = read(options.loaded.parent / loaded.final.file)
+        whole = read(options.loaded.parent / loaded.final.file, format="extxyz")
         atoms = whole[whole.arrays["fragment"] == FRAGMENTS[options.part]]
     job = step.dft_job(
         options,

@@ -61,8 +61,15 @@ def _record(options, records, poses, files, loaded, pose, toy) -> HopRecord:
         bad.append("no relaxed pose")
     if bad:
         return HopRecord(status="missing", reason="; ".join(bad), **base)
-    atoms = {name: read(files[name].parent / r.final.file) for name, r in records.items()}
-    slab = read(loaded[pose].parent / chosen.final.file) if pose else atoms["pristine"]
+    atoms = {
+        name: read(files[name].parent / r.final.file, format="extxyz")
+        for name, r in records.items()
+    }
+    slab = (
+        read(loaded[pose].parent / chosen.final.file, format="extxyz")
+        if pose
+        else atoms["pristine"]
+    )
     try:
         hop = hop_beside_hole(atoms["pristine"], atoms["socket"], slab, options.element)
     except BuildError as error:

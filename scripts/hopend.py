@@ -23,7 +23,7 @@ def main(argv=None) -> None:
         step.say(f"{options.end} of hop: missing, {hop.reason}")
         return
     built = hop.initial if options.end == "start" else hop.final
-    record = jobs.run(read(options.hop.parent / built.file), job)
+    record = jobs.run(read(options.hop.parent / built.file, format="extxyz"), job)
     step.say(
         f"{options.end} of hop: {record.status} {record.reason} {record.ionic_steps} ionic steps"
     )

@@ -17,7 +17,11 @@ def main(argv=None) -> None:
     options = arguments.parse_args(argv)
     protocol = step.protocol(options)
     relaxed = read_record(options.relaxed, CalculationRecord, allow_toy=protocol.engine == "toy")
-    atoms = read(options.relaxed.parent / relaxed.final.file) if relaxed.status == "ok" else None
+    atoms = (
+        read(options.relaxed.parent / relaxed.final.file, format="extxyz")
+        if relaxed.status == "ok"
+        else None
+    )
     job = step.dft_job(
         options,
         role="slab",

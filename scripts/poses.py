@@ -23,7 +23,11 @@ def main(argv=None) -> None:
     pristine = read_record(options.pristine, CalculationRecord, allow_toy=toy)
 
     def structure(record, path):
-        return read(path.parent / record.final.file) if record.status == "ok" else None
+        return (
+            read(path.parent / record.final.file, format="extxyz")
+            if record.status == "ok"
+            else None
+        )
 
     record = pose_jobs.run(
         structure(socket, options.socket),

@@ -49,7 +49,7 @@ def main(argv=None) -> None:
 
 def _structure(options, toy: bool):
     if options.structure:
-        return read(options.structure), None
+        return read(options.structure, format="extxyz"), None
     poses = read_record(options.poses, PosesRecord, allow_toy=toy)
     if poses.status != "ok":
         return None, ("missing", f"no poses: {poses.reason}")
@@ -57,7 +57,7 @@ def _structure(options, toy: bool):
     kept = next((pose for pose in poses.poses if pose.rank == rank), None)
     if kept is None:
         return None, ("skipped", f"fewer than {rank + 1} poses survived the cheap tier")
-    return read(options.poses.parent / kept.file), None
+    return read(options.poses.parent / kept.file, format="extxyz"), None
 
 
 if __name__ == "__main__":

@@ -52,7 +52,7 @@ def _defective(source: Path, site: str, toy: bool):
     pristine = read_record(source, CalculationRecord, allow_toy=toy)
     if pristine.status != "ok":
         raise BuildError(f"{source}: {pristine.status}, {pristine.reason}")
-    return make_site(read(source.parent / pristine.final.file), site).atoms
+    return make_site(read(source.parent / pristine.final.file, format="extxyz"), site).atoms
 
 
 if __name__ == "__main__":

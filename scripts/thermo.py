@@ -17,7 +17,11 @@ def main(argv=None) -> None:
     options = arguments.parse_args(argv)
     toy = step.protocol(options).engine == "toy"
     molecule = read_record(options.molecule, CalculationRecord, allow_toy=toy)
-    atoms = read(options.molecule.parent / molecule.final.file) if molecule.final else None
+    atoms = (
+        read(options.molecule.parent / molecule.final.file, format="extxyz")
+        if molecule.final
+        else None
+    )
     record = thermo_jobs.run(
         atoms,
         gas(options.smiles).name,

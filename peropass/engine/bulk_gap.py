@@ -88,7 +88,9 @@ def _computed(cell: Atoms, job: Job, folder, identity: str) -> GapRecord:
     return GapRecord(
         **common,
         status="ok",
-        provenance=provenance_of(job, identity, gpaw_calculator.versions(), watch),
+        provenance=provenance_of(
+            job, identity, gpaw_calculator.software(cell, job.protocol.energy.xc), watch
+        ),
         gap_eV=round(found.scalar_eV, 4),
         gap_soc_eV=round(found.soc_eV, 4),
         gap_soc_mass_eV=round(found.soc_mass_eV, 4),

@@ -135,14 +135,7 @@ def _run_alone(
         equilibrium, protocol.energy.dispersion, protocol.energy.xc, pairs=True
     )
     electronic = with_dispersion.energy_eV - extra.energy_eV
-    versions = (
-        {}
-        if toy
-        else {
-            **gpaw_calculator.versions(),
-            **gpaw_calculator.dataset_hashes(set(cell.get_chemical_symbols()), protocol.energy.xc),
-        }
-    )
+    versions = {} if toy else gpaw_calculator.software(cell, protocol.energy.xc)
     record = EosRecord(
         **common,
         status="ok",

@@ -13,6 +13,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
+from ase import Atoms
 
 from peropass.engine import paw_datasets
 from peropass.engine.protocol import Protocol
@@ -230,6 +231,11 @@ def versions() -> dict[str, str]:
     if libxc:
         found["libxc"] = str(libxc)
     return found
+
+
+def software(atoms: Atoms, xc: str) -> dict[str, str]:
+    """Versions, and the hash of each dataset that a calculation of `atoms` reads: the lock of its record."""
+    return {**versions(), **dataset_hashes(set(atoms.get_chemical_symbols()), xc)}
 
 
 def dataset_hashes(symbols: set[str], xc: str) -> dict[str, str]:

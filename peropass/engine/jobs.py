@@ -239,16 +239,7 @@ def _common_fields(
     atoms: Atoms, job: Job, identity: str, watch: Stopwatch, initial_file: Path
 ) -> dict:
     toy = job.protocol.engine == "toy"
-    versions = (
-        {}
-        if toy
-        else {
-            **gpaw_calculator.versions(),
-            **gpaw_calculator.dataset_hashes(
-                set(atoms.get_chemical_symbols()), job.protocol.energy.xc
-            ),
-        }
-    )
+    versions = {} if toy else gpaw_calculator.software(atoms, job.protocol.energy.xc)
     return {
         "kind": "relax" if job.relax else "single-point",
         "toy": toy,
@@ -495,7 +486,10 @@ def with_anomalies(
 ) -> CalculationRecord:
     """Compare the structures before and after; an anomalous record never ranks."""
     folder = Path(path).parent
-    found = detect(read(folder / record.initial.file), read(folder / record.final.file))
+    initial, final = (
+        read(folder / ref.file, format="extxyz") for ref in (record.initial, record.final)
+    )
+    found = detect(initial, final)
     if not found:
         return record
     record = record.model_copy(

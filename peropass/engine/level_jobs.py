@@ -60,7 +60,10 @@ def _run_alone(atoms: Atoms, job: jobs.Job, folder: Path, identity: str) -> Leve
         toy=toy,
         address=job.address,
         provenance=jobs.provenance_of(
-            job, identity, {} if toy else gpaw_calculator.versions(), watch
+            job,
+            identity,
+            {} if toy else gpaw_calculator.software(atoms, job.protocol.energy.xc),
+            watch,
         ),
         settings_hash=job.protocol.settings_hash,
         settings={**job.protocol.energy.model_dump(), "levels": job.protocol.levels.model_dump()},
