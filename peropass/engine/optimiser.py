@@ -6,6 +6,10 @@ and the largest atomic move capped by a trust radius. A step that raises the ene
 from where that one started, with what it taught about the curvature and half its length. Forces of a finite SCF
 tolerance are noisy, and updates from short steps between noisy forces make stiff directions look soft; without the
 retreat such a run zigzags (68 steps on ethylammonium acetate, every other one 20 meV up).
+
+For the same reason no direction counts as softer than a floor. Ligands drift along valleys that are softer, though (0.01 to
+0.1 eV/Angstrom^2), where a fixed floor takes steps of 0.05 Angstrom all along the way, each of which wins what the force promised.
+The floor is therefore earned: it is halved after a step that won nearly all that its force promised, and doubled after one that won little.
 """
 
 from __future__ import annotations
@@ -14,7 +18,11 @@ import numpy as np
 
 from peropass.engine.journal import JournalStep
 
-SMALLEST_CURVATURE_EV_PER_ANG2 = 0.3  # softer directions step as if they were this stiff
+SMALLEST_CURVATURE_EV_PER_ANG2 = 0.3  # softer directions step as if they were this stiff, at first
+SOFTEST_CURVATURE_EV_PER_ANG2 = 0.03  # and never as if softer than this
+# Won / promised is 1 on a straight slope, 0.5 for the exact step into a minimum, 0 where a step climbs back to its start.
+TOO_SHORT = 0.75
+TOO_LONG = 0.25
 RISE_THAT_IS_TAKEN_BACK_EV = 0.003  # above the noise between two SCF tolerances
 LEAST_TRUST_ANG = 0.02
 TRUST_GROWS_BY = 1.5
@@ -42,12 +50,12 @@ def next_positions(
     -------
     (n, 3) array, Angstrom.
     """
-    base, radius, pairs = _accepted(steps, free, max_step_ang)
+    base, radius, floor, pairs = _accepted(steps, free, max_step_ang)
     hessian = _rebuilt_hessian(hessian, pairs, free)
     start = steps[base]
     gradient = -start.forces[free].ravel()
     omega, vectors = np.linalg.eigh(hessian)
-    omega = np.maximum(np.abs(omega), SMALLEST_CURVATURE_EV_PER_ANG2)
+    omega = np.maximum(np.abs(omega), floor)
     move = (-vectors @ ((gradient @ vectors) / omega)).reshape(-1, 3)
     longest = np.linalg.norm(move, axis=1).max()
     if longest > radius:
@@ -59,13 +67,15 @@ def next_positions(
 
 def _accepted(
     steps: list[JournalStep], free: np.ndarray, max_step_ang: float
-) -> tuple[int, float, list[tuple[JournalStep, JournalStep]]]:
-    """Step to start from, trust radius (Angstrom), and the pairs of start and trial so far."""
+) -> tuple[int, float, float, list[tuple[JournalStep, JournalStep]]]:
+    """Step to start from, trust radius (Angstrom), floor of the curvature (eV/Angstrom^2), pairs of start and trial so far."""
     base, radius, retreats = 0, max_step_ang, 0
+    floor = SMALLEST_CURVATURE_EV_PER_ANG2
     pairs = []
     for index, trial in enumerate(steps[1:], start=1):
         start = steps[base]
         pairs.append((start, trial))
+        floor = _next_floor(floor, start, trial, free)
         if trial.energy_eV > start.energy_eV + RISE_THAT_IS_TAKEN_BACK_EV:
             length = np.linalg.norm((trial.positions - start.positions)[free], axis=1).max()
             radius = max(LEAST_TRUST_ANG, 0.5 * length)
@@ -75,7 +85,21 @@ def _accepted(
             retreats = 0
         if retreats in (0, MOST_RETREATS):
             base, retreats = index, 0
-    return base, radius, pairs
+    return base, radius, floor, pairs
+
+
+def _next_floor(floor: float, start: JournalStep, trial: JournalStep, free: np.ndarray) -> float:
+    """Floor of the curvature after a step, from the share that it won of what the force at its start promised."""
+    move = (trial.positions - start.positions)[free]
+    promised = float(np.sum(start.forces[free] * move))
+    won = start.energy_eV - trial.energy_eV
+    if promised <= 0:
+        return floor
+    if won > TOO_SHORT * promised:
+        return max(0.5 * floor, SOFTEST_CURVATURE_EV_PER_ANG2)
+    if won < TOO_LONG * promised:
+        return min(2 * floor, SMALLEST_CURVATURE_EV_PER_ANG2)
+    return floor
 
 
 def _rebuilt_hessian(
@@ -86,12 +110,24 @@ def _rebuilt_hessian(
     for before, after in pairs:
         move = (after.positions - before.positions)[free].ravel()
         change = -(after.forces - before.forces)[free].ravel()
-        # a pair of points with negative curvature would spoil positive definiteness: it carries no update
-        if move @ change > 1e-8 * (move @ move):
-            stiff = hessian @ move
-            hessian = (
-                hessian
-                + np.outer(change, change) / (change @ move)
-                - np.outer(stiff, stiff) / (move @ stiff)
-            )
+        stiff = hessian @ move
+        if move @ stiff <= 0:
+            continue
+        if move @ change <= 1e-8 * (move @ move):
+            change = _damped(move, change, stiff)
+        hessian = (
+            hessian
+            + np.outer(change, change) / (change @ move)
+            - np.outer(stiff, stiff) / (move @ stiff)
+        )
     return hessian
+
+
+def _damped(move: np.ndarray, change: np.ndarray, stiff: np.ndarray) -> np.ndarray:
+    """Change of the gradient, mixed with the expected one until a fifth of the expected curvature is left.
+
+    Powell's damping of 1978, here only where the curvature is not positive: as it is it would spoil positive
+    definiteness, and without an update the direction would stay as stiff as the model made it.
+    """
+    share = 0.8 * (move @ stiff) / (move @ stiff - move @ change)
+    return share * change + (1 - share) * stiff

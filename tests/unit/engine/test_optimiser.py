@@ -172,3 +172,44 @@ def test_the_softest_direction_steps_as_if_it_were_this_stiff():
     start = as_step(0, atom.positions, 0.0, np.array([[0.05, 0, 0]]))
     move = next_positions(pair_spring_hessian(atom), [start], np.array([0]), CAP)[0, 0]
     assert 0 < move <= 0.05 / SMALLEST_CURVATURE_EV_PER_ANG2
+
+
+def in_a_valley(curvature, force=0.03, wall=20.0):
+    """A lone atom at the foot of a valley along x: force (eV/Angstrom) at the start, curvature along it, wall across it."""
+
+    def evaluate(positions):
+        x, y, z = positions[0]
+        energy = -force * x + 0.5 * curvature * x**2 + 0.5 * wall * (y**2 + z**2)
+        return energy, np.array([[force - curvature * x, -wall * y, -wall * z]])
+
+    return evaluate
+
+
+def test_a_straight_valley_is_walked_with_the_longest_steps():
+    """0.03 eV/A over the first floor is 0.1 A; nothing bends, so steps grow to the cap of 0.2 A."""
+    steps = descend(Atoms("Cs", [(0, 0, 0)]), in_a_valley(0.0), np.array([0]), 9)
+    walked = np.diff([step.positions[0, 0] for step in steps])
+    assert walked[0] <= 0.03 / SMALLEST_CURVATURE_EV_PER_ANG2
+    assert walked[-1] == pytest.approx(CAP)
+    assert (walked > 0).all()
+
+
+def test_the_end_of_a_soft_valley_is_found_without_swinging():
+    """Minimum at 0.6 A for 0.05 eV/A^2: reached from one side, then left alone."""
+    steps = descend(Atoms("Cs", [(0, 0, 0)]), in_a_valley(0.05), np.array([0]), 14)
+    places = np.array([step.positions[0, 0] for step in steps])
+    assert places[-1] == pytest.approx(0.6, abs=0.02)
+    assert places.max() < 0.65
+
+
+def test_a_bend_in_the_valley_brings_shorter_steps_back():
+    """After a straight slope of 1 A comes a wall of 5 eV/A^2: the walk ends at its foot."""
+
+    def evaluate(positions):
+        beyond = max(0.0, positions[0, 0] - 1.0)
+        return -0.03 * positions[0, 0] + 2.5 * beyond**2, np.array(
+            [[0.03 - 5.0 * beyond, 0.0, 0.0]]
+        )
+
+    steps = descend(Atoms("Cs", [(0, 0, 0)]), evaluate, np.array([0]), 25)
+    assert steps[-1].positions[0, 0] == pytest.approx(1.006, abs=0.005)
