@@ -339,11 +339,16 @@ def finished(folder: Path) -> list[tuple[Path, Record]]:
     return found
 
 
-def comparison(plan: Plan) -> str:
-    """Estimated against spent core-hours of the jobs that are finished, per rule."""
+def comparison(plan: Plan, folder: Path | None = None) -> str:
+    """Estimated against spent core-hours of the jobs that are finished, per rule.
+
+    `folder` is where the campaign lies if it was moved, e.g. to results/reference.
+    """
+    home = Path(plan.path(paths.CAMPAIGN))
+    moved = folder or home
     spent = {
-        str(file): record.provenance.core_s
-        for file, record in finished(Path(plan.path(paths.CAMPAIGN)))
+        str(home / file.relative_to(moved)): record.provenance.core_s
+        for file, record in finished(moved)
     }
     rows: dict[str, list[float]] = defaultdict(lambda: [0, 0.0, 0.0])
     for job in planned_jobs(plan):
@@ -434,6 +439,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         "--compare", action="store_true", help="also compare finished jobs with their estimates"
     )
     parser.add_argument(
+        "--records",
+        type=Path,
+        metavar="FOLDER",
+        help="with --compare: where the finished campaign lies, e.g. results/reference/quickstart",
+    )
+    parser.add_argument(
         "--fit",
         type=Path,
         nargs="+",
@@ -443,6 +454,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = parser.parse_args(argv)
     if min(options.cores) < 1:
         raise InputError("--cores", min(options.cores), "1 or more")
+    if options.records and not (options.compare and options.records.is_dir()):
+        raise InputError("--records", options.records, "a folder, with --compare")
     if options.fit:
         import time
 
@@ -454,7 +467,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         plan = Plan(options.config)
         sys.stdout.write(printed(summarise(plan, options.cores)))
         if options.compare:
-            sys.stdout.write("\n" + comparison(plan))
+            sys.stdout.write("\n" + comparison(plan, options.records))
     elif not options.fit:
         parser.error("a campaign file or --fit is needed")
     return 0

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from campaign_folder import CAMPAIGN, ROOT, Wildcards, workplace
+from campaign_folder import CAMPAIGN, ROOT, Wildcards, copied, workplace
 
 from peropass import plan as planning
 from peropass.cli import main
@@ -124,6 +124,15 @@ def test_spent_hours_are_held_against_estimates(in_toy_place):
     said = planning.comparison(Plan("small.yaml"))
     assert "total" in said
     assert "relax_loaded" in said
+
+
+def test_a_campaign_that_was_moved_is_compared_where_it_lies(in_toy_place, tmp_path, capsys):
+    moved = copied(Path("results/small"), tmp_path / "reference")
+    here = planning.comparison(Plan("small.yaml"))
+    assert planning.comparison(Plan("small.yaml"), moved) == here
+    assert planning.comparison(Plan("small.yaml"), moved / "logs") != here
+    assert main(["plan", "small.yaml", "--records", str(moved)]) == 2
+    assert "with --compare" in capsys.readouterr().err
 
 
 def test_no_cores_are_refused(capsys):
