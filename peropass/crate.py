@@ -17,10 +17,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from peropass import __version__, paths
+from peropass.config import Campaign
 from peropass.errors import InputError, PeropassError
 from peropass.ids import file_sha256
 from peropass.record_checks import Folder
 from peropass.records import read_record
+from peropass.validation import load_yaml, validated
 from peropass.verify import open_folder
 
 CONTEXT = [
@@ -36,7 +38,7 @@ PROFILES = {
 }
 BIOSCHEMAS = "https://bioschemas.org/profiles/ComputationalWorkflow/1.0-RELEASE"
 LICENCE = "https://spdx.org/licenses/GPL-3.0-or-later"
-CODE = ("Snakefile", "pyproject.toml", "requirements.lock", "LICENSE", "README.md")
+CODE = ("Snakefile", "Makefile", "pyproject.toml", "requirements.lock", "LICENSE", "README.md")
 CODE_FOLDERS = ("workflow", "scripts", "peropass", "profiles", "config", "structures")
 LEFT_OUT = (
     "work-*",
@@ -57,8 +59,26 @@ def members(folder: Folder, source: Path) -> dict[str, Path]:
     found = {name: source / name for name in CODE if (source / name).is_file()}
     for name in CODE_FOLDERS:
         found |= _below(source / name, name)
+    own = _campaign_file(folder, source)
+    if own is not None:
+        found[_configuration(folder)] = own
     found |= _below(folder.root, paths.CAMPAIGN.format(campaign=folder.copy.campaign.campaign))
     return dict(sorted(found.items()))
+
+
+def _configuration(folder: Folder) -> str:
+    """Name of the campaign file in the crate."""
+    return "config/" + Path(folder.copy.config_file).name
+
+
+def _campaign_file(folder: Folder, source: Path) -> Path | None:
+    """The campaign file, wherever it lies, if it still says what was run."""
+    file = source / folder.copy.config_file
+    try:
+        said = validated(Campaign, load_yaml(file), str(file))
+    except InputError:
+        return None
+    return file if said == folder.copy.campaign else None
 
 
 def _below(root: Path, prefix: str) -> dict[str, Path]:
@@ -82,8 +102,9 @@ def metadata(folder: Folder, files: dict[str, Path]) -> dict:
     results = paths.CAMPAIGN.format(campaign=campaign.campaign)
     versions, started, ended = _history(folder)
     software = [_software(name, version) for name, version in sorted(versions.items())]
-    configuration = "config/" + Path(folder.copy.config_file).name
-    inputs = [name for name in (configuration, f"{results}/campaign.json") if name in files]
+    inputs = [
+        name for name in (_configuration(folder), f"{results}/campaign.json") if name in files
+    ]
     outputs = [f"{results}/{name}" for name in ("report.html", "ranking.json", "ranking.csv")]
     graph = [
         {
@@ -201,16 +222,17 @@ def export(folder: Folder, source: Path, out: Path) -> int:
     out.parent.mkdir(parents=True, exist_ok=True)
     temporary = out.with_name(f".{out.name}.{os.getpid()}.tmp")
     with zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as crate:
-        crate.writestr(_entry("ro-crate-metadata.json"), text)
+        crate.writestr(_entry("ro-crate-metadata.json", 0o644), text)
         for name, file in files.items():
-            crate.writestr(_entry(name), file.read_bytes())
+            mode = 0o755 if os.access(file, os.X_OK) else 0o644
+            crate.writestr(_entry(name, mode), file.read_bytes())
     os.replace(temporary, out)
     return len(files)
 
 
-def _entry(name: str) -> zipfile.ZipInfo:
+def _entry(name: str, mode: int) -> zipfile.ZipInfo:
     info = zipfile.ZipInfo(name, EARLIEST)
-    info.compress_type, info.external_attr = zipfile.ZIP_DEFLATED, 0o644 << 16
+    info.compress_type, info.external_attr = zipfile.ZIP_DEFLATED, mode << 16
     return info
 
 

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import zipfile
+from dataclasses import replace
 
 import pytest
 
@@ -56,6 +57,39 @@ def test_workflow_configuration_records_and_ranking_are_in_it(graph):
     assert "results/small/ranking.json" in parts
     assert "results/small/toy/CsPbBr3-cubic/001-CsX/V-CsX/kx/k0/relax.record.json" in parts
     assert not any("work-" in part or "/logs/" in part or "check.json" in part for part in parts)
+
+
+def test_the_campaign_file_is_in_it_wherever_it_lies(made, graph, toy_place):
+    """The fixture's file lies beside config/, not in it."""
+    with zipfile.ZipFile(made) as archive:
+        assert archive.read("config/small.yaml") == (toy_place / "small.yaml").read_bytes()
+    assert {"@id": "config/small.yaml"} in graph["#run"]["object"]
+
+
+@pytest.mark.parametrize("named", ["secret.txt", "other.yaml", "gone.yaml"])
+def test_a_file_that_is_not_the_campaign_is_not_packed(toy_place, tmp_path, named):
+    """A campaign folder from elsewhere may name any file of this machine."""
+    (tmp_path / "secret.txt").write_text("key\n")
+    (tmp_path / "other.yaml").write_text("campaign: other\n")
+    folder = open_folder(toy_place / "results" / "small")
+    copy = folder.copy.model_copy(update={"config_file": str(tmp_path / named)})
+    found = crate.members(replace(folder, copy=copy), toy_place)
+    assert tmp_path / named not in found.values()
+
+
+def test_what_can_be_started_can_be_started_from_the_crate(tmp_path, toy_place):
+    (tmp_path / "scripts").mkdir()
+    for name, mode in (("setup", 0o755), ("plain.py", 0o644)):
+        (tmp_path / "scripts" / name).write_text("#!/bin/sh\n")
+        (tmp_path / "scripts" / name).chmod(mode)
+    out = tmp_path / "crate.zip"
+    crate.export(open_folder(toy_place / "results" / "small"), tmp_path, out)
+    with zipfile.ZipFile(out) as archive:
+        modes = {
+            name: archive.getinfo(f"scripts/{name}").external_attr >> 16
+            for name in ("setup", "plain.py")
+        }
+    assert modes == {"setup": 0o755, "plain.py": 0o644}
 
 
 def test_the_run_names_what_it_took_and_what_it_made(graph):
