@@ -33,10 +33,10 @@ def recompute(folder: Folder, number: int, seed: int, findings: Findings) -> lis
         if record.energy is not None and record.initial is not None and not record.competitors:
             candidates.append((file, record))
     lines = []
-    scratch = SCRATCH / folder.copy.campaign.campaign  # a checked name: the folder may be called `..`
-    shutil.rmtree(
-        scratch, ignore_errors=True
-    )  # a finished result there would be read, not recomputed
+    # a checked name: the folder itself may be called `..`
+    scratch = SCRATCH / folder.copy.campaign.campaign
+    # a finished result there would be read, not recomputed
+    shutil.rmtree(scratch, ignore_errors=True)
     for file, record in random.Random(seed).sample(candidates, min(number, len(candidates))):
         spin = record.magnetic_moment_muB is not None or (record.toy and toy_spin(record, file))
         job = jobs.Job(

@@ -10,6 +10,7 @@ from pathlib import Path
 from peropass import gather
 from peropass.ids import digest, structure_hash
 from peropass.records import (
+    BandRecord,
     CalculationRecord,
     EosRecord,
     LevelsRecord,
@@ -19,6 +20,7 @@ from peropass.records import (
 )
 
 STEP_ENERGY_TOLERANCE_EV = 2e-6  # histories are rounded to 1e-6 eV
+BARRIER_TOLERANCE_EV = 3e-5  # energies of a path are rounded to 1e-5 eV
 EOS_TOLERANCE_ANG, EOS_TOLERANCE_EV = 0.004, 0.003
 
 
@@ -71,6 +73,8 @@ def check_record(
         _check_eos(folder, file, record, findings)
     elif isinstance(record, LevelsRecord):
         _check_levels(folder, file, record, records, findings)
+    elif isinstance(record, BandRecord):
+        _check_band(folder, file, record, records, findings)
     elif isinstance(record, PosesRecord):
         _check_poses(folder, file, record, findings)
 
@@ -210,7 +214,8 @@ def _identity(folder: Folder, file: Path, record: CalculationRecord) -> str:
             "relax": folder.copy.protocol.relax.model_dump() if relaxed else None,
             "kpts": record.kpts,
             "slab": record.role in ("slab", "fragment"),
-            "spin": record.magnetic_moment_muB is not None or (record.toy and toy_spin(record, file)),
+            "spin": record.magnetic_moment_muB is not None
+            or (record.toy and toy_spin(record, file)),
             "revision": record.provenance.revision,
         },
         length=16,
@@ -270,6 +275,37 @@ def _check_levels(
         ):
             findings.deviate(
                 folder.short(file), f"{name}: energies, fillings and weights differ in number"
+            )
+
+
+def _check_band(
+    folder: Folder,
+    file: Path,
+    record: BandRecord,
+    records: dict[Path, Record],
+    findings: Findings,
+) -> None:
+    """Barriers are differences of the path's own energies, or of those of saddle and ends."""
+    if record.path is None:
+        return
+    energies = record.path.energies_eV
+    start, top, end = energies[0], max(energies), energies[-1]
+    if record.tier == "screen":
+        names = ("start/relax", "saddle", "end/relax")
+        found = [records.get(file.parent / f"{name}.record.json") for name in names]
+        totals = [r.energy.total_eV for r in found if isinstance(r, CalculationRecord) and r.energy]
+        if len(totals) < len(names):
+            findings.deviate(folder.short(file), "a record of its saddle or of an end is missing")
+            return
+        start, top, end = totals
+    findings.count("barriers")
+    for name, said, derived in (
+        ("barrier", record.path.barrier_eV, top - start),
+        ("reverse barrier", record.path.reverse_barrier_eV, top - end),
+    ):
+        if abs(said - derived) > BARRIER_TOLERANCE_EV:
+            findings.deviate(
+                folder.short(file), f"{name} {said} eV, from its energies {derived:.5f} eV"
             )
 
 

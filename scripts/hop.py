@@ -1,6 +1,7 @@
 """Choose the halide hop next to a ligand, or of the clean surface, and build its two ends."""
 
 import json
+from importlib.metadata import version
 from pathlib import Path
 
 from ase.io import read
@@ -51,6 +52,7 @@ def _record(options, records, poses, files, loaded, pose, toy) -> HopRecord:
             physics_hash=digest(
                 [r.provenance.physics_hash for r in (*records.values(), chosen)], 16
             ),
+            versions={name: version(name) for name in ("ase", "numpy")},
             command=options.recompute,
         ),
     }

@@ -5,7 +5,7 @@ import json
 import pytest
 from campaign_folder import copied
 
-from peropass import record_checks, verify
+from peropass import gather, record_checks, verify
 from peropass.cli import main
 from peropass.errors import InputError
 
@@ -44,6 +44,16 @@ def test_a_moved_campaign_is_clean(folder, capsys):
 def test_recomputed_toy_energies_agree(folder, capsys):
     assert main(["verify", str(folder), "--recompute", "2"]) == 0
     assert capsys.readouterr().out.count("recomputed toy/") == 2
+
+
+def test_recomputing_clears_its_own_scratch_alone(original, capsys):
+    """Also where the campaign is named by a path that ends in `..`."""
+    kept = original.parent / "verify" / "kept"
+    kept.mkdir(parents=True)
+    assert main(["verify", str(original / "toy" / ".."), "--recompute", "1"]) == 0
+    assert kept.is_dir()
+    assert (original / "ranking.json").exists()
+    kept.rmdir()
 
 
 def test_an_energy_that_was_moved_is_found_in_the_record_and_in_all_that_follows(folder):
@@ -98,6 +108,11 @@ TAMPERED = {
         lambda data: data["structure"].update(hash="0" * 16),
         "0000000000000000",
     ),
+    "the versions of the ranking": (
+        "ranking.json",
+        lambda data: data["provenance"].update(versions={"gpaw": "1.0"}),
+        "provenance.versions.gpaw",
+    ),
     "a version": (LOADED, lambda data: data["provenance"]["versions"].update(numpy="1.0"), "numpy"),
 }
 
@@ -107,6 +122,14 @@ def test_what_was_tampered_with_is_named(what, folder):
     name, change, said = TAMPERED[what]
     edited(folder / name, change)
     assert any(said in line for line in deviations(folder)), deviations(folder)
+
+
+def test_a_ranking_names_the_versions_of_its_rows(folder):
+    name = f"{SITE}/V-CsX/kx/candidate.record.json"
+    lock = {"gpaw": "26.7.0", "paw-Br": "3f19edda0410b779"}
+    edited(folder / name, lambda data: data["provenance"].update(versions=lock))
+    opened = verify.open_folder(folder).copy
+    assert gather.ranked(opened.campaign, opened.protocol, folder).provenance.versions == lock
 
 
 def test_a_moved_atom_is_found_by_its_hash(folder):

@@ -48,6 +48,19 @@ def test_a_second_run_has_nothing_to_do_and_the_folder_verifies(hopped):
     assert verified.returncode == 0, verified.stdout
 
 
+def test_a_barrier_that_was_moved_is_named(hopped):
+    file = hopped.root / SOCKET / "none/hops/csbr/band.record.json"
+    text = file.read_text()
+    band = json.loads(text)
+    band["path"]["barrier_eV"] -= 0.1
+    file.write_text(json.dumps(band))
+    try:
+        said = hopped.peropass("verify", "results/hops").stdout
+    finally:
+        file.write_text(text)
+    assert "hops/csbr/band.record.json: barrier" in said
+
+
 def test_more_images_rerun_the_bands_and_no_end(hopped):
     config = hopped.write("hops", {**CAMPAIGN, "migration": {**CAMPAIGN["migration"], "images": 5}})
     planned = hopped.planned(config)
