@@ -32,6 +32,7 @@ localrules:
     slab,
     hop,
     migration,
+    controls,
     rank,
     report,
 

@@ -58,6 +58,7 @@ SERIAL_STAGES = (
     "reservoir",
     "levels",
     "poses",
+    "site",
     "thermo",
 )  # their steps know one rank only
 

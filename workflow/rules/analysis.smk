@@ -56,6 +56,9 @@ rule site:
         plan.log("site.{host}.{termination}.{site}"),
     conda:
         "../envs/peropass.yaml"
+    resources:
+        mem_mb=plan.memory("site"),
+        runtime=plan.runtime("site"),
     params:
         address=plan.address,
         protocol=plan.energy_params,
@@ -78,6 +81,9 @@ rule site_loaded:
         plan.log("site.{host}.{termination}.{site}.{candidate}.{pose}"),
     conda:
         "../envs/peropass.yaml"
+    resources:
+        mem_mb=plan.memory("site"),
+        runtime=plan.runtime("site"),
     params:
         address=plan.address,
         protocol=plan.energy_params,
