@@ -85,6 +85,34 @@ def test_hostile_names_never_get_past_the_schema(where):
         assert "\n" not in str(refused.value), (where, value)
 
 
+BLOCKS = {
+    "controls.name": lambda v: {"controls": [{"name": v, "host": "h", "termination": "t", "site": "s"}]},
+    "controls.candidate": lambda v: {
+        "controls": [{"name": "n", "host": "h", "termination": "t", "site": "s", "candidate": v}]
+    },
+    "phases.host": lambda v: {"phases": {v: ["BX2"]}},
+    "phases.phase": lambda v: {"phases": {"CsPbBr3-cubic": [v]}},
+    "migration.rows": lambda v: {"migration": {"rows": [v]}},
+    "comparisons.of": lambda v: {
+        "comparisons": [{"kind": "non-additivity", "of": v, "parts": ["a", "b"]}]
+    },
+    "comparisons.parts": lambda v: {
+        "comparisons": [{"kind": "non-additivity", "of": "a", "parts": [v, "b"]}]
+    },
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("where", BLOCKS)
+def test_hostile_names_never_get_past_the_optional_blocks(where):
+    from peropass.config import Campaign
+    from peropass.validation import validated
+
+    for value in HOSTILE:
+        with pytest.raises(InputError) as refused:
+            validated(Campaign, {**CAMPAIGN, **BLOCKS[where](value)}, "hostile.yaml")
+        assert "\n" not in str(refused.value), (where, value)
+
+
 @pytest.mark.parametrize("value", ["../outside", "$(touch pwned)", "x; touch pwned", "a/b"])
 def test_the_command_refuses_a_hostile_name_in_one_line_and_writes_nothing(value, place, capsys):
     (place / "hostile.yaml").write_text(yaml.safe_dump(with_value("name", value)))
@@ -222,6 +250,11 @@ def test_no_eval_no_pickle_no_shell():
                     k.arg == "shell" and getattr(k.value, "value", 0) is True for k in node.keywords
                 ):
                     found.append(f"{where} shell=True")
+                if any(
+                    k.arg == "allow_pickle" and getattr(k.value, "value", 0) is not False
+                    for k in node.keywords
+                ):
+                    found.append(f"{where} allow_pickle")
             if isinstance(node, ast.Import | ast.ImportFrom):
                 names = {alias.name.split(".")[0] for alias in node.names} | {
                     (getattr(node, "module", "") or "").split(".")[0]
@@ -231,6 +264,28 @@ def test_no_eval_no_pickle_no_shell():
                 if (node.value.id, node.attr) in FORBIDDEN_ATTRIBUTES:
                     found.append(f"{where} {node.value.id}.{node.attr}")
     assert found == []
+
+
+def test_rule_files_execute_no_text():
+    """Rules, the Snakefile and the profile are no plain Python: looked through as text."""
+    files = [ROOT / "Snakefile", *sorted((ROOT / "workflow" / "rules").glob("*.smk"))]
+    files += sorted((ROOT / "profiles").rglob("*.yaml"))
+    called = re.compile(r"\b(eval|exec|compile|__import__|system|popen|unsafe_load|full_load)\(")
+    assert [f.name for f in files if called.search(f.read_text())] == []
+
+
+def test_structures_are_read_as_one_format_whatever_a_record_calls_them():
+    """ASE guesses a format from a name, and some of its formats unpack more than numbers."""
+    loose = []
+    for path in SOURCES:
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        if not any(isinstance(n, ast.ImportFrom) and n.module == "ase.io" for n in ast.walk(tree)):
+            continue
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Call) and getattr(node.func, "id", "") in ("read", "iread"):
+                if not any(k.arg == "format" for k in node.keywords):
+                    loose.append(f"{path.relative_to(ROOT)}:{node.lineno}")
+    assert loose == []
 
 
 def test_yaml_is_loaded_by_safe_loaders_alone():

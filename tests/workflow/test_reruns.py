@@ -1,10 +1,14 @@
 """What an edit reruns, and what it must not: planned by Snakemake on a finished campaign, not executed."""
 
 import copy
+import json
 import re
+import shutil
 
 import pytest
 import yaml
+
+from peropass.engine.work import RESULT
 
 pytestmark = pytest.mark.workflow
 FILE = "config/toy.yaml"
@@ -155,7 +159,10 @@ def test_an_edit_of_code_reruns_cheap_steps_and_never_dft(restored, module, reru
 
 def test_a_bumped_revision_reruns_that_stage_and_what_follows(restored):
     edited(restored, "peropass/revisions.py", '"levels": 1,', '"levels": 2,')
-    assert restored.planned(FILE).rules == {"levels_clean", "levels_loaded", "site", "candidate"} | LAST
+    assert (
+        restored.planned(FILE).rules
+        == {"levels_clean", "levels_loaded", "site", "candidate"} | LAST
+    )
 
 
 def test_a_deleted_record_comes_back_from_its_work_folder(finished):
@@ -181,6 +188,61 @@ def test_a_deleted_record_comes_back_from_its_work_folder(finished):
         ranking
     )
     assert tree.planned(FILE).records == []
+
+
+SOCKET = "results/toy/toy/CsPbBr3-cubic/001-CsX/V-CsX/csbr"
+
+
+@pytest.mark.parametrize(
+    ("record", "followers"),
+    [
+        (f"{SOCKET}/k0/levels.record.json", {"levels_loaded", "candidate"} | LAST),
+        (f"{SOCKET}/k0/fragment-slab.record.json", {"fragment", "candidate"} | LAST),
+        (f"{SOCKET}/candidate.record.json", {"candidate"} | LAST),
+        ("results/toy/ranking.json", LAST),
+        ("results/toy/report.html", {"report"}),
+    ],
+)
+def test_a_deleted_record_plans_itself_and_what_is_made_from_it(restored, record, followers):
+    file, aside = restored.root / record, restored.root / "aside"
+    file.rename(aside)
+    try:
+        planned = restored.planned(FILE)
+    finally:
+        aside.rename(file)
+    assert planned.rules == followers
+    made = {
+        f"{SOCKET}/candidate.record.json",
+        "results/toy/ranking.json",
+        "results/toy/report.html",
+    }
+    assert set(planned.records) - made == {record} - made
+
+
+def test_a_record_lost_with_its_work_folder_is_the_only_calculation(finished):
+    """As in a campaign that was published without work folders: its followers find their own results again."""
+    tree, _ = finished
+    place = tree.root / SOCKET / "k0"
+    file = place / "relax.record.json"
+    before = json.loads(file.read_text())
+    (work,) = place.glob("work-relax-*")
+    shutil.rmtree(work)
+    file.unlink()
+    calculations = computed(tree)
+    done = tree.peropass("run", FILE, "--cores", "1")
+    assert done.returncode == 0, done.stdout + done.stderr
+    after = json.loads(file.read_text())
+    assert after["energy"] == before["energy"]
+    assert after["final"] == before["final"]
+    again = computed(tree)
+    assert {f for f in again if again[f] != calculations.get(f)} == {work / RESULT}
+    assert tree.planned(FILE).records == []
+
+
+def computed(tree):
+    """Time of each result that an engine left in its work folder."""
+    found = (tree.root / "results/toy").rglob(f"work-*/{RESULT}")
+    return {file: file.stat().st_mtime_ns for file in found}
 
 
 def without_times(table):
