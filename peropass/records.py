@@ -247,6 +247,10 @@ class PosesRecord(Record):
     recall: RecallEstimate | None = Field(
         default=None, description="only where the campaign asks for it (`poses.recall`)"
     )
+    descriptors: dict[str, float] = Field(
+        default_factory=dict,
+        description="of the ligand: footprint, chain length, cone angle, dipole (GFN2-xTB); absent in older records",
+    )
 
 
 class LevelSet(Part):
@@ -427,6 +431,10 @@ class Channel(Part):
     concentration_M: float
     solvent: str
     terms: dict[str, float] = Field(default_factory=dict)
+    dispersion_cs_eV: float | None = Field(
+        default=None,
+        description="electronic part from pairs with Cs where a bulk phase takes part; otherwise minus that of the binding energy",
+    )
     status: Status = "ok"
     reason: str = ""
 
