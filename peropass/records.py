@@ -777,22 +777,33 @@ def read_record(path: str | Path, kind: type[R] | None = None, allow_toy: bool =
     """
     path = Path(path)
     try:
-        data = json.loads(path.read_text(encoding="utf-8"))
+        written = path.read_bytes()
     except FileNotFoundError:
         raise RecordError(f"{path}: no such record") from None
+    try:
+        # one pass over the text; what it refuses is read again, for a message that names the key
+        record = kind.model_validate_json(written) if kind is not None else _parsed(path, written)
+    except ValidationError:
+        record = _parsed(path, written, kind)
+    if record.toy and not allow_toy:
+        raise ToyRecord(f"{path}: made by the toy engine, which exists for tests only")
+    return record
+
+
+def _parsed(path: Path, written: bytes, kind: type[R] | None = None) -> R:
+    """The record in `written`; RecordError names the first key that is wrong."""
+    try:
+        data = json.loads(written.decode("utf-8"))
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise RecordError(f"{path}: not JSON ({error})") from None
     model = kind or KINDS.get(data.get("kind", "") if isinstance(data, dict) else "")
     if model is None:
         raise RecordError(f"{path}: unknown record kind; allowed: {', '.join(KINDS)}")
     try:
-        record = model.model_validate(data)
+        return model.model_validate(data)
     except ValidationError as error:
         first = error.errors()[0]
         key = ".".join(str(part) for part in first["loc"]) or "(record)"
         raise RecordError(
             f"{path}: {key}: {first['msg']}, found {first.get('input')!r:.80}"
         ) from None
-    if record.toy and not allow_toy:
-        raise ToyRecord(f"{path}: made by the toy engine, which exists for tests only")
-    return record
