@@ -160,14 +160,20 @@ def _row_causes(a: Evidence, b: Evidence) -> list[str]:
 
 
 def _settings(a: Evidence, b: Evidence) -> list[str]:
-    if (
-        a.best is None
-        or b.best is None
-        or a.best.record.settings_hash == b.best.record.settings_hash
-    ):
-        return []
-    changed = _differences(_flat(a.best.record.settings), _flat(b.best.record.settings))
-    return [f"settings: {text}" for text in changed] or ["settings"]
+    """Settings of the relaxation and of the levels that differ."""
+    pairs = []
+    if a.best is not None and b.best is not None:
+        pairs.append((a.best.record, b.best.record))
+    if a.levels is not None and b.levels is not None:
+        pairs.append((a.levels, b.levels))
+    changed = [
+        f"settings: {text}"
+        for x, y in pairs
+        for text in _differences(_flat(x.settings), _flat(y.settings))
+    ]
+    if not changed and any(x.settings_hash != y.settings_hash for x, y in pairs):
+        return ["settings"]
+    return changed
 
 
 def _structure(a: Evidence, b: Evidence) -> list[str]:
@@ -188,6 +194,7 @@ def _revisions(a: Evidence, b: Evidence) -> list[str]:
     pairs = [("candidate", a.candidate, b.candidate)]
     if a.best is not None and b.best is not None:
         pairs.append(("relaxation", a.best.record, b.best.record))
+    pairs.append(("levels", a.levels, b.levels))
     for name, x, y in pairs:
         if x is None or y is None:
             continue
@@ -242,7 +249,7 @@ def _changed_terms(name: str, x, y) -> list[str]:
 def _differences(a: Mapping, b: Mapping) -> list[str]:
     keys = sorted({*a, *b}, key=str)
     return [
-        f"{key} {a.get(key, 'none')} -> {b.get(key, 'none')}"
+        f"{key} {a.get(key, 'absent')} -> {b.get(key, 'absent')}"
         for key in keys
         if a.get(key) != b.get(key)
     ]

@@ -77,10 +77,25 @@ def test_settings_are_named_as_the_cause(first: Path, second: Path) -> None:
 
     for path in second.glob("**/relax.record.json"):
         edit(path, change)
-    for path in second.glob("**/eos.record.json"):
-        edit(path, change)
+    for kind in ("eos", "levels"):
+        for path in second.glob(f"**/{kind}.record.json"):
+            edit(path, change)
     edit_row(second, lability_eV=5.0)
     assert "settings: ecut_eV 300 -> 350" in causes(first, second)
+
+
+def test_a_setting_of_the_levels_alone_is_named_as_the_cause(first: Path, second: Path) -> None:
+    def change(data):
+        data["settings"]["levels"] = {"spin_orbit": "mass"}
+
+    for path in second.glob("**/levels.record.json"):
+        edit(path, change)
+    edit_row(second, trap_verdict="worse" if verdict(first) != "worse" else "healed")
+    assert causes(first, second) == "settings: levels.spin_orbit absent -> mass"
+
+
+def verdict(folder: Path) -> str | None:
+    return next(r for r in collect(folder).ranking.rows if r.candidate == "topo").trap_verdict
 
 
 def test_another_geometry_is_named_as_the_cause(first: Path, second: Path) -> None:
@@ -106,11 +121,17 @@ def test_a_missing_reference_is_named_as_the_cause(first: Path, second: Path) ->
     )
 
 
-def test_weights_are_named_as_the_cause_and_move_ranks(first: Path, second: Path) -> None:
+def test_weights_are_named_as_the_cause_and_move_ranks(
+    first: Path, second: Path, capsys: pytest.CaptureFixture
+) -> None:
     edit(second / "ranking.json", lambda d: d["weights"].update(distortion=2.0))
     edit_row(second, rank=99, rank_low=99, rank_high=99)
     assert causes(first, second) == "weights: distortion 0.5 -> 2.0"
     assert cli(["compare", str(first), str(second)]) == 1
+    printed = capsys.readouterr().out
+    assert "moved beyond its error: 1" in printed
+    assert "cause: weights: distortion 0.5 -> 2.0" in printed
+    assert f"drawn in {second / 'compare.html'}" in printed
     page = (second / "compare.html").read_text()
     assert "weights: distortion 0.5 -&gt; 2.0" in page
     assert 'class="slope moved"' in page
