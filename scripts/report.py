@@ -6,7 +6,8 @@ from pathlib import Path
 from peropass import step
 from peropass.report.collect import collect
 from peropass.report.figures import write_figures
-from peropass.report.page import write_report
+from peropass.report.page import ReportContext, write_collected
+from peropass.report.validation import reference_comparisons
 
 
 def main(argv=None) -> None:
@@ -14,8 +15,10 @@ def main(argv=None) -> None:
     arguments.add_argument("--config", required=True)
     arguments.add_argument("--out", required=True, type=Path)
     options = arguments.parse_args(argv)
-    report = write_report(options.out.parent, options.out)
-    write_figures(collect(options.out.parent), options.out.parent / "figures")
+    collection = collect(options.out.parent)
+    context = ReportContext(validation=reference_comparisons())
+    report = write_collected(collection, options.out, context)
+    write_figures(collection, options.out.parent / "figures")
     step.say(
         f"report: {report.rows} rows, {report.refused} refused, {len(report.html) / 1e6:.1f} MB"
     )

@@ -179,6 +179,9 @@ class Reader:
         except (OSError, ValueError, KeyError, TypeError):
             self._refuse(path, error)
             return None
+        if data.get("toy"):
+            self._refuse(path, ToyRecord("made by the toy engine, which exists for tests only"))
+            return None
         whole = []
         for number, row in enumerate(rows if isinstance(rows, list) else []):
             try:
@@ -374,7 +377,9 @@ def _one_protocol(
     common = hashes.most_common(1)[0][0]
     kept = []
     for one in evidence:
-        found = {c.record.settings_hash for c in one.calculations} - {common}
+        found = {c.record.settings_hash for c in one.calculations}
+        found |= {one.levels.settings_hash} if one.levels is not None else set()
+        found -= {common}
         protocol = (
             one.candidate.address.protocol
             if one.candidate is not None

@@ -6,6 +6,12 @@ import re
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+from peropass.analysis.levels import spin_orbit_operator
+
+if TYPE_CHECKING:
+    from peropass.report.collect import Calculation, Collection
 
 PACKAGE = Path(__file__).resolve().parents[1]
 _MARK = re.compile(r"^\s*# ASSUME:? (?P<text>.+)$")
@@ -52,8 +58,50 @@ def _continued(text: str, following: list[str]) -> str:
     return text[:1].upper() + text[1:]
 
 
+def protocol_limits(collection: Collection) -> list[str]:
+    """What the protocol of this campaign leaves out: cell, k-points, error terms that nobody measured, spin-orbit operator."""
+    found = []
+    shown = [c for one in collection.evidence for c in one.calculations]
+    if shown:
+        found.append(f"Slabs are thin and small: {slab_words(shown)}.")
+    terms = collection.ranking.error_model.get("terms", {}) if collection.ranking else {}
+    assumed = [name for name, term in terms.items() if term.get("origin") == "assumed"]
+    if assumed:
+        found.append(
+            f"Of {len(terms)} terms of the error model {len(assumed)} are assumed, not measured: "
+            f"{', '.join(assumed).replace('_', ' ')}."
+        )
+    if "bare" in {spin_orbit_operator(one.levels) for one in collection.evidence if one.levels}:
+        found.append(
+            "Spin-orbit coupling without the relativistic mass: Pb 6p and Bi 6p levels split about a sixth too far."
+        )
+    return found
+
+
+def slab_words(shown: list[Calculation]) -> str:
+    """Layers, atoms, lateral cell and k-points of the slabs, as their records and structures say."""
+    finals = [c.final for c in shown if c.final is not None]
+    layers = {int(a.arrays["layer"].max()) for a in finals if "layer" in a.arrays}
+    atoms = {c.record.final.n_atoms for c in shown if c.record.final is not None}
+    cells = {tuple(f"{length:.2f}" for length in a.cell.lengths()[:2]) for a in finals}
+    meshes = {tuple(c.record.kpts) for c in shown}
+    parts = [f"{_span(layers)} atomic layers"] if layers else []
+    parts += [f"{_span(atoms)} atoms"] if atoms else []
+    parts += (
+        [f"cell of {' and '.join(' x '.join(c) for c in sorted(cells))} Angstrom"] if cells else []
+    )
+    parts.append(f"k-points {' and '.join(_plain(mesh) for mesh in sorted(meshes))}")
+    return ", ".join(parts)
+
+
+def _span(numbers: set[int]) -> str:
+    low, high = min(numbers), max(numbers)
+    return str(low) if low == high else f"{low} to {high}"
+
+
 UNIT_SUFFIXES = {
-    "_eV_per_electron": " eV per electron",
+    "_eV2_per_electron": " eV\u00b2/electron",
+    "_eV_per_electron": " eV/electron",
     "_eV_per_ang": " eV/Angstrom",
     "_eV": " eV",
     "_ang": " Angstrom",
@@ -83,7 +131,7 @@ def _flat(settings: dict) -> list[tuple[str, object]]:
 
 def _plain(value: object) -> str:
     if isinstance(value, float):
-        return f"{value:g}"
+        return re.sub(r"e([+-])0+", r"e\1", f"{value:g}").replace("e+", "e")
     if isinstance(value, (list, tuple)):
         return " x ".join(_plain(v) for v in value)
     return str(value)

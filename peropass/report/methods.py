@@ -6,10 +6,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from ase.constraints import FixAtoms
+from ase.formula import Formula
 
 from peropass.analysis.levels import spin_orbit_operator
 from peropass.records import Record
 from peropass.report.collect import Calculation, Collection
+from peropass.report.limits import slab_words
 
 REFERENCES = {
     "gpaw": "J. J. Mortensen et al., J. Chem. Phys. 160, 092503 (2024), 10.1063/5.0182685",
@@ -26,6 +28,7 @@ REFERENCES = {
     "bartel": "C. J. Bartel et al., Sci. Adv. 5, eaav0693 (2019), 10.1126/sciadv.aav0693",
 }
 DISPERSION_NAMES = {"d3bj": "D3(BJ)", "d4": "D4"}
+DISPERSION_PACKAGES = {"d3bj": "dftd3", "d4": "dftd4"}
 
 
 @dataclass
@@ -77,6 +80,7 @@ def methods(collection: Collection) -> Methods:
     _relaxation(found, collection, settings)
     _poses(found, collection)
     _levels(found, collection)
+    _lability(found, collection)
     _formability(found, collection)
     _ranking(found, collection)
     return found
@@ -109,16 +113,16 @@ def _engine(found: Methods, settings: dict, used: dict[str, list[str]]) -> None:
     dispersion = str(settings.get("dispersion", "none"))
     if dispersion != "none":
         name = DISPERSION_NAMES.get(dispersion, dispersion)
-        found.say(f"Dispersion was added to energies and forces with {name}", dispersion)
+        package = DISPERSION_PACKAGES.get(dispersion, "")
+        by = f" ({_named(package, used)})" if package in used else ""
+        found.say(f"Dispersion was added to energies and forces with {name}{by}", dispersion)
 
 
 def _relaxation(found: Methods, collection: Collection, settings: dict) -> None:
     shown = [c for one in collection.evidence for c in one.calculations]
     calculations = [c.record for c in shown]
-    kpts = sorted({tuple(c.kpts) for c in calculations})
-    if kpts:
-        meshes = " and ".join(" x ".join(str(k) for k in mesh) for mesh in kpts)
-        found.say(f"Slabs were relaxed on k-point meshes of {meshes}{_boundary(shown)}")
+    if shown:
+        found.say(f"Loaded slabs ({slab_words(shown)}) were relaxed{_boundary(shown)}")
     worst = max(
         (c.fmax_eV_per_ang for c in calculations if c.status == "ok" and c.fmax_eV_per_ang),
         default=None,
@@ -135,7 +139,8 @@ def _relaxation(found: Methods, collection: Collection, settings: dict) -> None:
 
 
 def _formula(composition: dict[str, int]) -> str:
-    return "".join(symbol + (str(n) if n > 1 else "") for symbol, n in composition.items())
+    """Metals before non-metals, as chemists write salts: CsPbBr3."""
+    return Formula.from_dict(composition).format("metal")
 
 
 def _boundary(shown: list[Calculation]) -> str:
@@ -167,11 +172,31 @@ def _levels(found: Methods, collection: Collection) -> None:
         return
     coupling = "with" if all(t.spin_orbit for t in traps) else "partly without"
     used = {spin_orbit_operator(one.levels) for one in collection.evidence if one.levels}
-    operator = " (operator with the relativistic mass)" if used == {"mass"} else ""
+    named = {"mass": "with", "bare": "without"}
+    operators = " and ".join(f"{named[o]} the relativistic mass" for o in sorted(used))
+    operator = f" (operator {operators})" if operators else ""
     limits = ", ".join(f"{k} {v:g}" for k, v in sorted(traps[0].thresholds.items()))
     found.say(
         f"Trap states were assigned from Kohn-Sham levels {coupling} spin-orbit coupling{operator}, aligned on atomic electrostatic "
         f"potentials (thresholds: {limits})"
+    )
+
+
+def _lability(found: Methods, collection: Collection) -> None:
+    """Conditions of the free energies, if all rows share them."""
+    channels = [
+        channel
+        for one in collection.evidence
+        if one.candidate is not None
+        for channel in one.candidate.channels
+    ]
+    conditions = {(c.temperature_K, c.concentration_M, c.solvent) for c in channels}
+    if len(conditions) != 1:
+        return
+    ((temperature, concentration, solvent),) = conditions
+    found.say(
+        f"The lability of a ligand is the free energy of its cheapest desorption channel at {temperature:g} K and "
+        f"{concentration:g} mol/l, solvent: {solvent}"
     )
 
 

@@ -20,7 +20,12 @@ from peropass.records import Check, write_text
 from peropass.report import payload
 from peropass.report.collect import Collection, collect
 from peropass.report.level_diagram import figure_svg
-from peropass.report.limits import GENERAL_LIMITS, assumptions, settings_line
+from peropass.report.limits import (
+    GENERAL_LIMITS,
+    assumptions,
+    protocol_limits,
+    settings_line,
+)
 from peropass.report.methods import methods, versions
 from peropass.report.sites import site_view, surface_figures
 from peropass.report.tables import write_tables
@@ -47,7 +52,7 @@ STATUS_ORDER = ("ok", "unconverged", "anomalous", "failed", "skipped", "missing"
 class ReportContext:
     """What the page shows besides the records of its campaign.
 
-    `validation` are comparisons made elsewhere (e.g. from docs); those that follow from the records are added.
+    `validation` are comparisons made elsewhere (e.g. of bulk references); those that follow from the records come first.
     """
 
     validation: Sequence[Comparison] = ()
@@ -113,7 +118,8 @@ def build_report(
     cards = [payload.pack(payload.card(one)) for one in collection.evidence]
     embedded = sum(map(len, cards)) <= embed_limit_MB * 1e6
     found = methods(collection)
-    compared = [*comparisons(collection), *context.validation]
+    own = comparisons(collection)
+    compared = own + [c for c in context.validation if c.quantity not in {o.quantity for o in own}]
     checked = [*checks(collection), *context.checks]
     html = (
         environment()
@@ -137,7 +143,7 @@ def build_report(
             viewer_version=version("weas-widget"),
             core_hours=sum(one.row.core_seconds for one in collection.evidence) / 3600.0,
             written=_written(collection),
-            general_limits=GENERAL_LIMITS,
+            general_limits=[*protocol_limits(collection), *GENERAL_LIMITS],
             assumptions=assumptions(),
             methods=found,
             comparisons=compared,
@@ -175,7 +181,16 @@ def write_report(
     the same as JSON, ASE database and methods text. Figures are `peropass.report.figures.write_figures`.
     """
     out = Path(out_html) if out_html is not None else Path(campaign_dir) / "report.html"
-    collection = collect(campaign_dir)
+    return write_collected(collect(campaign_dir), out, context, tables)
+
+
+def write_collected(
+    collection: Collection,
+    out: Path,
+    context: ReportContext | None = None,
+    tables: bool = True,
+) -> Report:
+    """The same for a campaign that is already collected."""
     report = build_report(collection, context, beside=f"{out.stem}-cards")
     for name, text in report.beside.items():
         write_text(out.parent / name, text)

@@ -107,6 +107,7 @@ def _row(one: Evidence) -> str:
             "full_smiles": one.candidate.full_smiles,
             "model_smiles": one.candidate.model_smiles,
             "reactions": [r.model_dump() for r in one.candidate.reactions],
+            "settings_hash": one.best.record.settings_hash,
         }
     return "{" + ",\n ".join(f'"{key}": {encode(data[key])}' for key in sorted(data)) + "}"
 
@@ -118,7 +119,13 @@ def _unique_id(one: Evidence) -> str:
 
 
 def _pairs(one: Evidence) -> dict[str, str | float | int]:
-    return {name: value for name in KEY_FIELDS if (value := getattr(one.row, name)) is not None}
+    pairs = {name: value for name in KEY_FIELDS if (value := getattr(one.row, name)) is not None}
+    record = one.best.record
+    if record.energy is not None:
+        pairs["total_energy_eV"] = record.energy.total_eV
+    if record.fmax_eV_per_ang is not None:
+        pairs["fmax_eV_per_ang"] = record.fmax_eV_per_ang
+    return pairs
 
 
 def write_tables(collection: Collection, folder: str | Path) -> list[Path]:

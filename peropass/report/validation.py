@@ -5,11 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 
-from peropass.published import lookup
-from peropass.records import Check, EosRecord
+from peropass.errors import PeropassError
+from peropass.published import Published, lookup, published_values
+from peropass.records import Check, EosRecord, GapRecord, Record, read_record
 from peropass.report.collect import Collection
 
+REFERENCE_BULK = Path(__file__).resolve().parents[2] / "results" / "reference" / "bulk"
 BARTEL = "Bartel et al. 2019, 10.1126/sciadv.aav0693"
 
 # tau of the end members as printed in the paper
@@ -67,6 +70,63 @@ def comparisons(collection: Collection) -> list[Comparison]:
                 )
             )
     return found
+
+
+def reference_comparisons(folder: Path = REFERENCE_BULK) -> list[Comparison]:
+    """Every published bulk value against the records of `peropass validate`; what was not computed says so.
+
+    These belong to the code and its reference protocols, not to a campaign; so do the factors of the end members.
+    """
+    from peropass.chemistry.formability import describe
+
+    found = [
+        Comparison(f"tau of {formula}", describe(formula).tau, tau, "1", TAU_TOLERANCE, BARTEL)
+        for formula, tau in TAU.items()
+    ]
+    for value in published_values():
+        for name, computed, note in _reference_values(value, folder / f"bulk-{value.xc}"):
+            found.append(
+                Comparison(
+                    f"{name} of {value.host}, {value.xc} (protocol bulk-{value.xc})",
+                    computed,
+                    value.value,
+                    value.unit,
+                    value.tolerance,
+                    value.source,
+                    note,
+                )
+            )
+    return found
+
+
+def _reference_values(value: Published, folder: Path) -> list[tuple[str, float | None, str]]:
+    """(name, computed, note) of what the records of one protocol say of a published quantity."""
+    name = value.quantity.replace("_", " ")
+    if value.quantity == "lattice_constant":
+        record, note = _reference(folder / value.host / "eos.record.json", EosRecord)
+        return [(name, record.a_without_dispersion_ang if record else None, note)]
+    if value.quantity not in ("band_gap", "spin_orbit_gap_drop"):
+        return [(name, None, "")]
+    record, note = _reference(folder / value.host / "gap.record.json", GapRecord)
+    if record is None or record.gap_eV is None:
+        return [(name, None, note)]
+    if value.quantity == "band_gap":
+        return [(name, record.gap_eV, "")]
+    coupled = {"with": record.gap_soc_mass_eV, "without": record.gap_soc_eV}
+    return [
+        (f"{name} {word} the relativistic mass", None if gap is None else record.gap_eV - gap, "")
+        for word, gap in coupled.items()
+    ]
+
+
+def _reference(path: Path, kind: type[Record]) -> tuple[Record | None, str]:
+    """The record and nothing to say, or None and the reason."""
+    if not path.exists():
+        return None, ""
+    try:
+        return read_record(path, kind), ""
+    except PeropassError as error:
+        return None, str(error).removeprefix(f"{path}: ")
 
 
 def _lattice(record: EosRecord) -> Comparison | None:

@@ -1,7 +1,9 @@
-"""Time of the report at 1,000 and 10,000 synthetic rows: rendering, size, first paint, sorting.
+"""Time of the report at 1,000 and 10,000 synthetic rows: rendering, size, first paint, sorting, opening a card.
 
 ``python tests/bench/bench_report.py [ROWS ...]``; every row is synthetic. Exit status 1 if a limit is missed.
-Limits: 1,000 rows rendered in < 10 s, < 15 MB; at any number of rows first paint < 2 s and sort < 100 ms.
+Limits: 1,000 rows rendered in < 10 s; at any number of rows page < 15 MB, first paint < 2 s and sort < 100 ms. Every row has
+its two structures and its levels; where they are too many for the page they stand beside it. Up to 1,000 rows the level records
+hold as many numbers as real ones.
 """
 
 from __future__ import annotations
@@ -24,22 +26,22 @@ from peropass.report.page import write_report
 
 RENDER_S, SIZE_MB, PAINT_S, SORT_MS = 10.0, 15.0, 2.0, 100.0
 SORTED = ("binding_energy_eV", "label", "trap_verdict", "lability_eV", "score", "rank")
-STRUCTURES_UP_TO = 1000
-FIRST_PAINT = """() => new Promise((found) => new PerformanceObserver((list) => {
-  const entry = list.getEntriesByName("first-contentful-paint")[0];
-  if (entry) found(entry.startTime);
-}).observe({ type: "paint", buffered: true }))"""
+RENDER_LIMIT_UP_TO = 1000  # rows
 
 
 def measure(rows: int, folder: Path) -> dict[str, float]:
     """Make a campaign, render it and open it; seconds, MB and milliseconds."""
     campaign = make_campaign(
-        folder / f"synthetic-{rows}", rows, structures=rows <= STRUCTURES_UP_TO, samples=100
+        folder / f"synthetic-{rows}", rows, samples=100, levels=True, weighted=rows <= 1000
     )
     page_file = campaign / "report.html"
-    began = time.perf_counter()
+    began, worked = time.perf_counter(), time.process_time()
     write_report(campaign, page_file, tables=False)
-    found = {"render_s": time.perf_counter() - began, "size_MB": page_file.stat().st_size / 1e6}
+    found = {
+        "render_s": time.perf_counter() - began,
+        "render_cpu_s": time.process_time() - worked,
+        "size_MB": page_file.stat().st_size / 1e6,
+    }
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=FLAGS)
         page = browser.new_page(viewport={"width": 1360, "height": 850})
@@ -57,6 +59,10 @@ def measure(rows: int, folder: Path) -> dict[str, float]:
             page.locator(f'[data-sort="{column}"]').click()
             times.append(page.evaluate("peropass.sortMs"))
         found |= {"sort_ms": statistics.median(times), "slowest_sort_ms": max(times)}
+        began = time.perf_counter()
+        page.locator("#table tbody th button").first.click()
+        page.wait_for_selector("#card[data-shown] .view[data-drawn]")
+        found["card_s"] = time.perf_counter() - began
         browser.close()
     return found
 
@@ -64,7 +70,7 @@ def measure(rows: int, folder: Path) -> dict[str, float]:
 def missed(rows: int, found: dict[str, float]) -> list[str]:
     """Limits that were not kept."""
     limits = {"first_paint_s": PAINT_S, "sort_ms": SORT_MS, "size_MB": SIZE_MB}
-    if rows <= STRUCTURES_UP_TO:
+    if rows <= RENDER_LIMIT_UP_TO:
         limits["render_s"] = RENDER_S
     return [
         f"{name} {found[name]:.2f} > {limit:g}"

@@ -7,7 +7,10 @@ are ideal slabs from plain ASE with a small molecule on top, rattled; they are n
 from __future__ import annotations
 
 import argparse
+import io
 import random
+from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +28,7 @@ CAMPAIGN = "synthetic"
 PROTOCOL = "smoke"
 SETTINGS_HASH = "synthetic0001"
 LEVELS_UP_TO = 60  # rows with level records
+VARIANTS = 64  # different structures of one ligand; further rows take them in turn
 SETTINGS = {
     "engine": "gpaw",
     "xc": "PBE",
@@ -129,16 +133,33 @@ def slab(ligand: str | None, seed: int, rattle: float = 0.04) -> Atoms:
     return atoms
 
 
-def _reference(folder: Path, name: str, atoms: Atoms, save: bool) -> r.StructureRef:
+@dataclass(frozen=True)
+class Built:
+    """A slab with its file and hash."""
+
+    atoms: Atoms
+    text: str
+    hash: str
+    composition: dict[str, int]
+
+
+@cache
+def built(ligand: str | None, seed: int, rattle: float) -> Built:
+    """`slab`, made once: ten thousand rows share `VARIANTS` structures per ligand."""
+    atoms = slab(ligand, seed, rattle)
+    stream = io.StringIO()
+    write(stream, atoms, format="extxyz")
+    symbols, counts = np.unique(atoms.get_chemical_symbols(), return_counts=True)
+    composition = {str(s): int(c) for s, c in zip(symbols, counts, strict=True)}
+    return Built(atoms, stream.getvalue(), structure_hash(atoms), composition)
+
+
+def _reference(folder: Path, name: str, made: Built, save: bool) -> r.StructureRef:
     if save:
         folder.mkdir(parents=True, exist_ok=True)
-        write(folder / name, atoms, format="extxyz")
-    composition = {
-        s: int(c)
-        for s, c in zip(*np.unique(atoms.get_chemical_symbols(), return_counts=True), strict=True)
-    }
+        (folder / name).write_text(made.text)
     return r.StructureRef(
-        file=name, hash=structure_hash(atoms), n_atoms=len(atoms), composition=composition
+        file=name, hash=made.hash, n_atoms=len(made.atoms), composition=made.composition
     )
 
 
@@ -170,7 +191,10 @@ def _calculation(
     folder: Path, address: r.Address, guest: str | None, seed: int, structures: bool
 ) -> r.CalculationRecord:
     rng = random.Random(seed)
-    initial, final = slab(guest, seed, 0.10), slab(guest, seed + 1, 0.03)
+    variant = seed % VARIANTS
+    initial, final = built(guest, variant, 0.10), built(guest, variant + 1, 0.03)
+    parts = (address.host, address.termination, address.site, address.candidate, address.pose)
+    place = "/".join((CAMPAIGN, PROTOCOL, *parts))
     steps = rng.randint(7, 22)
     history = [
         r.IonicStep(
@@ -187,12 +211,13 @@ def _calculation(
         status="ok",
         address=address,
         provenance=_provenance(
-            f"snakemake {folder}/relax.record.json --forcerun relax", 14.0 * steps
+            f"snakemake --config campaign=config/{CAMPAIGN}.yaml -- results/{place}/relax.record.json",
+            14.0 * steps,
         ),
         settings_hash=SETTINGS_HASH,
         settings=SETTINGS,
         kpts=(1, 1, 1),
-        cell_ang=final.cell.array.tolist(),
+        cell_ang=final.atoms.cell.array.tolist(),
         initial=_reference(folder, "relax.initial.extxyz", initial, structures),
         final=_reference(folder, "relax.final.extxyz", final, structures),
         energy=_energy(-90.0),
@@ -324,10 +349,21 @@ def _self_test() -> r.ReactionEnergy:
 
 
 def _levels(
-    atoms: Atoms, address: r.Address, folder: Path, gap: float, states: list[r.GapState]
+    made: Built,
+    address: r.Address,
+    folder: Path,
+    gap: float,
+    states: list[r.GapState],
+    weighted: bool = False,
 ) -> r.LevelsRecord:
-    """Six band levels on each side of `gap` and `states` in between, the valence edge at -5 eV."""
-    band = [-5.0 - 0.12 * k for k in range(5, -1, -1)] + [-5.0 + gap + 0.12 * k for k in range(6)]
+    """Six band levels on each side of `gap` and `states` in between, the valence edge at -5 eV.
+
+    `weighted`: sixty levels on each side, with projector weights, as many numbers as real records hold.
+    """
+    most = 60 if weighted else 6
+    band = [-5.0 - 0.12 * k for k in range(most - 1, -1, -1)]
+    band += [-5.0 + gap + 0.12 * k for k in range(most)]
+    n = len(made.atoms)
     levels = sorted(
         [(e, float(e <= -5)) for e in band]
         + [(s.energy_above_vbm_eV - 5, s.filling) for s in states]
@@ -340,18 +376,17 @@ def _levels(
         filling=[f for _, f in levels],
         spin=[0] * len(levels),
         kpoint=[0] * len(levels),
-        weights=[],
+        weights=[[[0.0123, 0.0211, 0.0017]] * n] * len(levels) if weighted else [],
     )
-    n = len(atoms)
     return r.LevelsRecord(
         status="ok",
         address=address,
         provenance=_provenance("snakemake --forcerun levels"),
         settings_hash=SETTINGS_HASH,
         settings=SETTINGS,
-        structure=_reference(folder, "relax.final.extxyz", atoms, save=False),
+        structure=_reference(folder, "relax.final.extxyz", made, save=False),
         kpts=(1, 1, 1),
-        cell_ang=atoms.cell.array.tolist(),
+        cell_ang=made.atoms.cell.array.tolist(),
         n_electrons=210,
         atomic_potentials_eV=[0.0] * n,
         fixed=[],
@@ -504,8 +539,11 @@ def make_campaign(
     hostile: bool = True,
     structures: bool = True,
     samples: int = 200,
+    levels: bool | None = None,
+    weighted: bool = False,
 ) -> Path:
-    """Write a synthetic campaign of `n` rows to `folder` and return it."""
+    """Write a synthetic campaign of `n` rows to `folder` and return it; level records by default up to `LEVELS_UP_TO` rows."""
+    levels = n <= LEVELS_UP_TO if levels is None else levels
     rng = random.Random(seed)
     folder = Path(folder)
     candidates, expected = [], []
@@ -545,15 +583,16 @@ def make_campaign(
                         "channels": [],
                     }
                 )
-            if n <= LEVELS_UP_TO and candidate.traps is not None:
-                levels = _levels(
-                    slab(spec[5], k + 1, 0.03),
+            if levels and candidate.traps is not None:
+                found = _levels(
+                    built(spec[5], k % VARIANTS + 1, 0.03),
                     pose_address,
                     base / "p00",
                     1.9,
                     candidate.traps.states_after,
+                    weighted,
                 )
-                r.write_record(levels, base / "p00" / "levels.record.json")
+                r.write_record(found, base / "p00" / "levels.record.json")
                 candidate = candidate.model_copy(update={"levels_file": "p00/levels.record.json"})
             candidates.append(candidate)
             r.write_record(candidate, base / "candidate.record.json")
@@ -562,7 +601,7 @@ def make_campaign(
                 _calculation(base / "p00", pose_address, spec[5], k, structures),
                 base / "p00" / "relax.record.json",
             )
-    _write_clean(folder, structures, n <= LEVELS_UP_TO)
+    _write_clean(folder, structures, levels)
     r.write_record(_bulk(), folder / PROTOCOL / "CsPbBr3-cubic" / "bulk" / "eos.record.json")
     r.write_record(_ranking(candidates, expected, samples), folder / "ranking.json")
     return folder
@@ -583,7 +622,7 @@ def _write_clean(folder: Path, structures: bool, levels: bool) -> None:
         if levels:
             states = [] if site == "pristine" else _states(random.Random(2), 2, 1.9)
             r.write_record(
-                _levels(slab(None, 2, 0.03), address, base, 1.9, states),
+                _levels(built(None, 2, 0.03), address, base, 1.9, states),
                 base / "levels.record.json",
             )
 

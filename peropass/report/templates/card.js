@@ -56,7 +56,7 @@ const Card = {
       notices.length ? h("div", { class: "wide" }, notices.map((text) => h("p", { class: "notice" }, text))) : null,
       part("Structure", true, this.structureFrame(data)),
       k ? part("Ligand", false, this.ligand(k)) : part("Ligand", false, h("p", null, "No record of this candidate.")),
-      k && k.literature.length ? part("Reported in the literature", false, h("div", { class: "measured" }, h("p", null, h("b", null, "Measured, not computed:")), k.literature.map((l) => h("p", null, l.text, " ", h("cite", null, `[${l.source}]`))))) : part("Reported in the literature", false, h("p", { class: "quiet" }, "Nothing recorded.")),
+      k && k.literature.length ? part("Reported in the literature", false, h("div", { class: "measured" }, h("p", null, h("b", null, "Measured, not computed:")), k.literature.map((l) => h("p", null, l.text, " ", h("cite", null, `[${l.source}]`))), (data.citations || []).map((c) => h("p", { class: "quiet" }, c)))) : part("Reported in the literature", false, h("p", { class: "quiet" }, "Nothing recorded.")),
       k ? part("Reactions", true, k.reactions.length ? k.reactions.map((r) => this.reaction(r)) : h("p", { class: "quiet" }, "None computed.")) : null,
       k && k.decomposition ? part("Decomposition of binding", false, this.decomposition(k)) : null,
       k && k.channels.length ? part("Desorption channels", false, this.channels(k.channels, row.lability_note)) : null,
@@ -165,8 +165,8 @@ const Card = {
   },
 
   provenance(data) {
-    const v = (data.calculations[0] && data.calculations[0].provenance) || (data.candidate && data.candidate.provenance) || {}, command = (data.candidate && data.candidate.provenance.command) || v.command;
-    return [h("p", null, "This command recomputes the row:"), h("pre", { tabindex: 0 }, command || "no command recorded"),
+    const v = (data.calculations[0] && data.calculations[0].provenance) || (data.candidate && data.candidate.provenance) || {}, { command, folder } = data.command;
+    return [h("p", null, "This command recomputes the row", folder ? [" where the folder ", h("code", null, folder), " is absent; finished work in it is read, not repeated"] : "", ":"), h("pre", { tabindex: 0 }, command || "no command recorded"),
       facts([["record", h("code", null, data.file || DASH)], ["physics", h("code", null, v.physics_hash)], ["settings", data.calculations[0] ? h("code", null, data.calculations[0].settings_hash) : null], ["revision", v.revision], ["started", v.started_utc], ["attempts", v.attempts], ["cores", v.cores], ["peak memory", v.peak_MB ? `${num(v.peak_MB, 0)} MB` : null],
         ["versions", Object.entries(v.versions || {}).map(([n, q]) => `${n} ${q}`).join(", ")], ["inputs", Object.entries(v.inputs || {}).map(([n, q]) => `${n} ${String(q).slice(0, 16)}`).join(", ")]])];
   },

@@ -63,7 +63,7 @@ const state = {
     $("changed").hidden = !this.moved;
     $("changed").textContent = this.moved ? `Weights differ from the campaign file: ${names.map((n) => `${n} ${num(this.weights[n], 1)}`).join(", ")}. ${shifted} ${shifted === 1 ? "rank differs" : "ranks differ"}.` : "";
     Table.refresh(true);
-    Map2.draw();
+    Map2.redraw();
   },
 
   key(i) { const c = this.data.columns; return `${this.socketOf[i]}/${c.candidate[i]}`; },
@@ -93,7 +93,7 @@ const state = {
     if (this.opened !== null) p.set("card", this.key(this.opened));
     this.hash = p.toString();
     if (location.hash.slice(1) !== this.hash) history.replaceState(null, "", this.hash ? "#" + this.hash : location.pathname + location.search);
-    if (Map2.kept !== Table.kept) { Map2.kept = Table.kept; Map2.draw(); }
+    if (Map2.kept !== Table.kept) { Map2.kept = Table.kept; Map2.redraw(); }
   },
 
   restore() {

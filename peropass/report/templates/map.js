@@ -1,9 +1,13 @@
-// Scatter of any two axes with a third as colour; each point opens its card.
+// Scatter of any two axes with a third as colour; rings mark the Pareto front of the axes shown; each point opens its card.
+// Third entry: which end is better, as in the ranking; none where neither is.
 const MAP_AXES = [
-  ["vs_native_eV", "vs native / eV"], ["lability_eV", "lability / eV"], ["binding_energy_eV", "binding / eV"], ["trap_verdict", "trap verdict"],
-  ["distortion", "surface shift / \u00c5"], ["chain_length_ang", "chain length / \u00c5"], ["gap_eV", "gap / eV"], ["exchange_eV", "exchange / eV"],
-  ["dispersion_share_eV", "dispersion share / eV"], ["score", "score"], ["tau", "\u03c4"], ["n_atoms", "atoms"],
+  ["vs_native_eV", "vs native / eV", "lower"], ["lability_eV", "lability / eV", "higher"], ["binding_energy_eV", "binding / eV", "lower"], ["trap_verdict", "trap verdict", "lower"],
+  ["distortion", "surface shift / \u00c5", "lower"], ["chain_length_ang", "chain length / \u00c5", "lower"], ["gap_eV", "gap / eV"], ["exchange_eV", "exchange / eV", "lower"],
+  ["migration_barrier_eV", "hop barrier / eV", "higher"], ["dispersion_share_eV", "dispersion share / eV"], ["score", "score", "higher"], ["tau", "\u03c4", "lower"], ["n_atoms", "atoms"],
 ];
+// Steps of the trap verdict in the ranking: nothing to heal is as good as healed, undecided has no place.
+const TRAP_STEPS = { "healed": 0, "no-trap-to-heal": 0, "partly": 1, "unchanged": 2, "worse": 3 };
+const REDRAW_AT_ONCE = 1000; // rows; more are drawn once the hand rests
 const PALETTE = ["var(--blue)", "var(--vermilion)", "var(--green)", "var(--purple)", "var(--orange)", "var(--sky)", "var(--yellow)", "var(--grey)"];
 const SHAPES = [
   (r) => `M${-r} 0a${r} ${r} 0 1 0 ${2 * r} 0a${r} ${r} 0 1 0 ${-2 * r} 0`, (r) => `M${-r} ${-r}h${2 * r}v${2 * r}h${-2 * r}Z`, (r) => `M0 ${-1.3 * r}L${1.2 * r} ${r}H${-1.2 * r}Z`,
@@ -38,6 +42,33 @@ const Map2 = {
     return id === "score" ? this.state.scores : c[id];
   },
 
+  redraw() {
+    clearTimeout(this.later);
+    if (this.state.data.n <= REDRAW_AT_ONCE) this.draw();
+    else this.later = setTimeout(() => this.draw(), 150);
+  },
+
+  // Ranked rows that no other of their socket beats on the axes shown; null where an axis has no better end.
+  front(ids, rows) {
+    const better = ids.map((id) => MAP_AXES.find(([k]) => k === id)[2]);
+    if (!better.every(Boolean)) return null;
+    const c = this.state.data.columns;
+    const costs = ids.map((id, k) => (id === "trap_verdict" ? c[id].map((v) => TRAP_STEPS[v] ?? null) : this.values(id).map((v) => v === null ? null : better[k] === "lower" ? v : -v)));
+    const sockets = new Map(), kept = new Set();
+    for (const i of rows) {
+      if (c.rank[i] === null || costs.some((q) => q[i] === null)) continue;
+      if (!sockets.has(this.state.socketOf[i])) sockets.set(this.state.socketOf[i], []);
+      sockets.get(this.state.socketOf[i]).push(costs.map((q) => q[i]).concat(i));
+    }
+    for (const members of sockets.values()) {
+      const first = [];
+      members.sort((a, b) => { const k = ids.findIndex((_, n) => a[n] !== b[n]); return k < 0 ? 0 : a[k] - b[k]; });
+      for (const m of members) if (!first.some((f) => ids.every((_, k) => f[k] <= m[k]) && ids.some((_, k) => f[k] < m[k]))) first.push(m);
+      for (const m of first) kept.add(m[ids.length]);
+    }
+    return kept;
+  },
+
   draw() {
     if (!this.shown) return;
     const { data } = this.state, c = data.columns, [ix, iy, ic] = ["map-x", "map-y", "map-c"].map((id) => $(id).value);
@@ -46,16 +77,19 @@ const Map2 = {
     const chosen = new Set(Table.kept);
     const points = [...Array(data.n).keys()].filter((i) => X[i] !== null && Y[i] !== null && chosen.has(i));
     const W = 980, H = 460, L = 104, R = 20, T = 12, B = 46;
-    const [x0, x1] = extent(points.map((i) => X[i])), [y0, y1] = extent(points.map((i) => Y[i]));
+    const crowded = points.length > 400, r = crowded ? 3 : 5.5;
+    const reach = (id, V) => points.flatMap((i) => { const e = crowded ? 0 : this.error(id, i) || 0; return [V[i] - e, V[i] + e]; });
+    const [x0, x1] = extent(reach(ix, X)), [y0, y1] = extent(reach(iy, Y));
     const x = (v) => L + (W - L - R) * (v - x0) / (x1 - x0), y = (v) => H - B - (H - B - T) * (v - y0) / (y1 - y0);
     const classes = [...new Set(c.ligand_class)].sort();
     const [c0, c1] = C ? extent(points.map((i) => C[i]), 0) : [0, 1];
     const colour = (i) => C ? (C[i] === null ? "none" : cividis((C[i] - c0) / (c1 - c0 || 1))) : PALETTE[classes.indexOf(c.ligand_class[i]) % 8];
-    const crowded = points.length > 400, r = crowded ? 3 : 5.5;
+    const shownAxes = C ? [ix, iy, ic] : [ix, iy], front = this.front([...new Set(shownAxes)], points);
+    $("map-note").textContent = front ? `Rings: Pareto front of the ${shownAxes.length > 2 ? "three" : "two"} axes shown, in each socket.` : "No Pareto front: one of these axes has no better end.";
     const named = (id) => MAP_AXES.find(([k]) => k === id)[1];
     const axis = (id, low, high) => id === "trap_verdict" ? Object.keys(VERDICTS).map((v, k) => [k, v]).filter(([k]) => k >= low && k <= high) : ((t) => t.map((v) => [v, tickText(v, t)]))(ticks(low, high, 7));
     const errors = crowded ? "" : points.map((i) => this.errorPath(ix, iy, i, x, y, X, Y)).join("");
-    const marks = points.map((i, k) => this.point(i, k, x(X[i]), y(Y[i]), r, colour(i), SHAPES[classes.indexOf(c.ligand_class[i]) % 8], ix, iy, crowded));
+    const marks = points.map((i, k) => this.point(i, k, x(X[i]), y(Y[i]), r, colour(i), SHAPES[classes.indexOf(c.ligand_class[i]) % 8], ix, iy, front !== null && front.has(i)));
     const svg = s("svg", { viewBox: `0 0 ${W} ${H}`, width: W, height: H, role: "group", "aria-label": `Map of ${points.length} candidates: ${named(ix)} against ${named(iy)}` },
       axis(ix, x0, x1).map(([v, t]) => [s("line", { class: "grid", x1: x(v), x2: x(v), y1: T, y2: H - B }), s("text", { class: "tick", x: x(v), y: H - B + 16, "text-anchor": "middle" }, t)]),
       axis(iy, y0, y1).map(([v, t]) => [s("line", { class: "grid", x1: L, x2: W - R, y1: y(v), y2: y(v) }), s("text", { class: "tick", x: L - 7, y: y(v) + 4, "text-anchor": "end" }, t)]),
@@ -70,18 +104,22 @@ const Map2 = {
     this.nodes = marks;
   },
 
+  error(id, i) {
+    const name = (COLUMNS.find((k) => k.id === id) || {}).error;
+    return name ? this.state.data.columns[name][i] : null;
+  },
+
   errorPath(ix, iy, i, x, y, X, Y) {
-    const c = this.state.data.columns, of = (id) => (COLUMNS.find((k) => k.id === id) || {}).error;
-    const ex = of(ix) ? c[of(ix)][i] : null, ey = of(iy) ? c[of(iy)][i] : null;
+    const ex = this.error(ix, i), ey = this.error(iy, i);
     return (ex ? `M${x(X[i] - ex)} ${y(Y[i])}H${x(X[i] + ex)}` : "") + (ey ? `M${x(X[i])} ${y(Y[i] - ey)}V${y(Y[i] + ey)}` : "");
   },
 
-  point(i, k, px, py, r, colour, shape, ix, iy, crowded) {
+  point(i, k, px, py, r, colour, shape, ix, iy, ringed) {
     const c = this.state.data.columns;
-    const text = `${c.label[i]}, rank ${this.state.ranks[i] ?? "none"}: ${num(c[ix][i] ?? this.values(ix)[i])}, ${num(c[iy][i] ?? this.values(iy)[i])}`;
+    const text = `${c.label[i]}, rank ${this.state.ranks[i] ?? "none"}: ${num(c[ix][i] ?? this.values(ix)[i])}, ${num(c[iy][i] ?? this.values(iy)[i])}${ringed ? ", on the Pareto front" : ""}`;
     return s("g", { class: "point" + (this.state.picked === i ? " picked" : ""), "data-row": i, transform: `translate(${px.toFixed(1)} ${py.toFixed(1)})`, tabindex: k ? -1 : 0, role: "button", "aria-label": text,
       onclick: () => this.state.open(i), onfocus: () => this.state.pick(i, true), onkeydown: (e) => this.key(e, i) },
-    s("title", null, text), c.pareto_front[i] === 1 && !crowded ? s("path", { d: shape(r + 4), fill: "none", stroke: "var(--ink)" }) : null, s("path", { class: "mark", d: shape(r), fill: colour, stroke: "var(--paper)" }));
+    s("title", null, text), ringed ? s("path", { d: shape(r + 4), fill: "none", stroke: "var(--ink)" }) : null, s("path", { class: "mark", d: shape(r), fill: colour, stroke: "var(--paper)" }));
   },
 
   key(event, i) {

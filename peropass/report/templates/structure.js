@@ -48,7 +48,7 @@ function viewerState(atoms, octahedra) {
   return {
     atoms: { species, cell: [side[0], 0, 0, 0, side[1], 0, 0, 0, side[2]], pbc: [false, false, false], positions: turned.map((r) => r.map((v, k) => v - low[k])), symbols: atoms.map(name), attributes: { atom: {}, species: {} } },
     atomScales: atoms.map((a) => (SIZE[a.e] ?? .45) * (a.ligand ? 1.25 : 1) * (a.image ? .7 : 1)),
-    modelSticks: atoms.map((a) => a.ligand || HALIDES.has(a.e) || !A_SITE.has(a.e) ? 1 : 0), modelPolyhedras: atoms.map((a) => octahedra && a.octahedron ? 1 : 0),
+    modelSticks: atoms.map((a) => (a.ligand && !ALKALI.has(a.e)) || HALIDES.has(a.e) || !A_SITE.has(a.e) ? 1 : 0), modelPolyhedras: atoms.map((a) => octahedra && a.octahedron ? 1 : 0),
     speciesSettings: settings, bondSettings: bonds, cellSettings: { showCell: false, showAxes: false }, guiConfig: { controls: { enabled: false }, buttons: { enabled: false }, timeline: { enabled: false } },
     modelStyle: 1, colorBy: "Element", colorType: "JMOL", colorRamp: ["#0072b2", "#d55e00"], radiusType: "Covalent", materialType: "Standard", atomLabelType: "None", showBondedAtoms: false,
     hideLongBonds: false, showHydrogenBonds: false, showOutBoundaryBonds: false, boundary: [[0, 1], [0, 1], [0, 1]], currentFrame: 0, continuousUpdate: false, logLevel: "warn", selectedAtomsIndices: [],
@@ -64,7 +64,8 @@ const Structure = {
     return this.library ||= unpackText($("viewer").textContent).then((text) => import(URL.createObjectURL(new Blob([text], { type: "text/javascript" })))).then((module) => module.default);
   },
 
-  supported() { const probe = document.createElement("canvas"); return Boolean(probe.getContext("webgl2")); },
+  able: null, // asked once: browsers keep few drawing contexts
+  supported() { return this.able ??= Boolean(document.createElement("canvas").getContext("webgl2")); },
 
   // Draw `structure` in `box`; every view of the card turns together.
   async draw(box, structure, { repeat, octahedra }) {

@@ -23,6 +23,7 @@ const COLUMNS = [
   { id: "n_traps", title: "Traps", kind: "number", digits: 0, off: true },
   { id: "ligand_levels", title: "Ligand levels", sub: "in the gap", kind: "number", digits: 0, off: true },
   { id: "chain_length_ang", title: "Length", sub: "\u00c5", kind: "number", digits: 1, off: true },
+  { id: "migration_barrier_eV", title: "Hop barrier", sub: "eV", kind: "number", digits: 2, off: true, tip: "halide-vacancy hop next to the ligand" },
   { id: "t", title: "t", kind: "number", digits: 3, off: true },
   { id: "mu", title: "\u03bc", kind: "number", digits: 3, off: true },
   { id: "tau", title: "\u03c4", kind: "number", digits: 2, off: true },
@@ -41,7 +42,7 @@ const Table = {
   start(state) {
     this.state = state;
     const c = state.data.columns;
-    this.visible = new Set(COLUMNS.filter((k) => !k.off && (!k.several || new Set(c[k.id]).size > 1)).map((k) => k.id));
+    this.visible = new Set(COLUMNS.filter((k) => !k.off && (!k.several || new Set(c[k.id]).size > 1) && (k.id !== "status" || c.status.some((v) => v !== "ok"))).map((k) => k.id));
     this.domains = {};
     for (const column of COLUMNS.filter((k) => k.kind === "energy")) this.domains[column.id] = domain(c[column.id], column.error && c[column.error]);
     this.text = c.label.map((label, i) => [label, c.candidate[i], c.model_smiles[i], c.ligand_class[i], c.reason[i]].join("\n").toLowerCase());
@@ -279,7 +280,7 @@ function domain(values, errors) {
 
 // A bar from zero to the value with its standard error; blue on the favourable side of zero.
 function bar(value, error, [low, high], good) {
-  const W = 58, x = (v) => 2 + (W - 4) * (v - low) / (high - low);
+  const W = 46, x = (v) => 2 + (W - 4) * (v - low) / (high - low);
   const left = Math.min(x(0), x(value)), colour = Math.sign(value) === good ? "var(--blue)" : "var(--orange)";
   return s("svg", { width: W, height: 14, "aria-hidden": "true", class: "bar" },
     s("rect", { x: left, y: 3, width: Math.max(.5, Math.abs(x(value) - x(0))), height: 8, fill: colour, opacity: .75 }),

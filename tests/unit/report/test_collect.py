@@ -67,6 +67,15 @@ def test_a_toy_ranking_shows_nothing(campaign: Path) -> None:
     assert "toy engine" in only_problem(collection)[1]
 
 
+def test_a_toy_ranking_with_a_broken_row_shows_nothing_either(campaign: Path) -> None:
+    data = json.loads((campaign / "ranking.json").read_text())
+    del data["rows"][0]["site"]
+    (campaign / "ranking.json").write_text(json.dumps(data | {"toy": True}))
+    collection = collect(campaign)
+    assert collection.evidence == []
+    assert "toy engine" in only_problem(collection)[1]
+
+
 def test_a_record_that_does_not_parse_takes_its_row_out(campaign: Path) -> None:
     (campaign / TOPO / "candidate.record.json").write_text('{"kind": "candidate", ')
     collection = collect(campaign)
@@ -74,8 +83,9 @@ def test_a_record_that_does_not_parse_takes_its_row_out(campaign: Path) -> None:
     assert "not JSON" in only_problem(collection)[1]
 
 
-def test_mixed_protocols_take_their_row_out(campaign: Path) -> None:
-    edit(campaign / TOPO / "p00/relax.record.json", settings_hash="another")
+@pytest.mark.parametrize("file", ["p00/relax.record.json", "p00/levels.record.json"])
+def test_mixed_protocols_take_their_row_out(campaign: Path, file: str) -> None:
+    edit(campaign / TOPO / file, settings_hash="another")
     collection = collect(campaign)
     assert "topo" not in names(collection)
     assert "mixed protocols: settings another" in only_problem(collection)[1]

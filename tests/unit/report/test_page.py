@@ -12,7 +12,8 @@ import pytest
 from synthetic import HOSTILE, make_campaign
 
 from peropass.report.collect import collect
-from peropass.report.page import SHARD_CARDS, build_report, write_report
+from peropass.report.page import SHARD_CARDS, ReportContext, build_report, write_report
+from peropass.report.validation import Comparison
 
 
 @pytest.fixture(scope="module")
@@ -49,6 +50,36 @@ def test_a_hostile_reason_in_the_problem_list_is_escaped(campaign: Path) -> None
     assert "&lt;script&gt;window.hacked" in page
 
 
+def test_the_head_of_the_page_names_each_refused_file_and_why(campaign: Path) -> None:
+    """One of each kind at once: a toy record, a torn one, other settings, a row of the ranking without a column."""
+    site = "smoke/CsPbBr3-cubic/001-CsX/V-CsX"
+    toy = campaign / site / "topo/candidate.record.json"
+    toy.write_text(toy.read_text().replace('"toy": false', '"toy": true'))
+    (campaign / site / "taurine/poses.record.json").write_text('{"kind": ')
+    mixed = campaign / site / "kx/p00/relax.record.json"
+    mixed.write_text(mixed.read_text().replace("synthetic0001", "another"))
+    ranking = json.loads((campaign / "ranking.json").read_text())
+    next(row for row in ranking["rows"] if row["candidate"] == "ddab").pop("status")
+    (campaign / "ranking.json").write_text(json.dumps(ranking))
+    page = build_report(collect(campaign)).html
+    head = html_text(page[page.index("<header>") : page.index("</header>")])
+    for told in (
+        f"{site}/topo/candidate.record.json: made by the toy engine",
+        f"{site}/taurine/poses.record.json: not JSON",
+        f"{site}/kx/candidate.record.json kx: mixed protocols: settings another",
+        "column status: Field required",
+    ):
+        assert told in head
+    rows = unpacked(page, "rows")
+    assert rows["n"] == 8
+    assert not {"topo", "taurine", "kx", "ddab"} & set(rows["columns"]["candidate"])
+    assert "4 left out" in head
+
+
+def html_text(markup: str) -> str:
+    return " ".join(re.sub(r"<[^>]*>", "", markup).split())
+
+
 def test_every_row_has_a_card_with_its_terms(html: str) -> None:
     rows = unpacked(html, "rows")
     assert rows["n"] == 12
@@ -68,6 +99,16 @@ def test_every_row_has_a_card_with_its_terms(html: str) -> None:
 
 def test_assumptions_of_the_code_stand_in_the_limits(html: str) -> None:
     assert "These windows: they fix how many eV weigh" in html
+
+
+def test_a_published_value_that_is_missed_stands_out(made: Path) -> None:
+    missed = Comparison("a of <x>", 5.9, 5.98, "Angstrom", 0.02, "somebody 2020")
+    page = build_report(collect(made), ReportContext(validation=[missed])).html
+    row = re.search(r'<tr class="fail"><th scope="row">a of &lt;x&gt;.*?</tr>', page)[0]
+    assert "-0.080" in row
+    assert "DIFFERS" in row
+    assert '<b class="bad">!</b>' in page  # in the navigation, too
+    assert '<b class="bad">!</b>' not in build_report(collect(made)).html
 
 
 def test_missing_numbers_are_dashes_not_zeros(html: str) -> None:
