@@ -1,4 +1,4 @@
-"""Pictures of every view of a report: ``python tests/report/screenshots.py REPORT.html FOLDER``."""
+"""Pictures of every view of a report: ``python tests/report/screenshots.py REPORT.html FOLDER [--compare COMPARE.html]``."""
 
 from __future__ import annotations
 
@@ -65,12 +65,26 @@ def take(report: Path, folder: Path) -> None:
         browser.close()
 
 
+def take_comparison(file: Path, folder: Path) -> None:
+    """Picture of the page that `peropass compare` drew."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=FLAGS)
+        page = browser.new_page(viewport={"width": 1360, "height": 850})
+        page.goto(file.resolve().as_uri())
+        page.screenshot(path=folder / "compare.png")
+        browser.close()
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("report", type=Path)
     parser.add_argument("folder", type=Path)
+    parser.add_argument("--compare", type=Path, help="page of a comparison")
     options = parser.parse_args()
     take(options.report, options.folder)
+    if options.compare:
+        take_comparison(options.compare, options.folder)
 
 
 if __name__ == "__main__":

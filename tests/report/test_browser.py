@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from hashlib import sha256
 from io import BytesIO
+from pathlib import Path
 
 import numpy as np
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from chromium import Opened
+from chromium import Opened, watch
 from matplotlib.image import imread
+from playwright.sync_api import Browser
 from synthetic import HOSTILE
+
+from peropass.report.collect import collect
+from peropass.report.page import build_report
 
 pytestmark = pytest.mark.browser
 
@@ -223,6 +228,29 @@ def test_a_map_point_opens_its_card(opened: Opened) -> None:
     assert label.startswith(page.locator("#card-title").inner_text())
 
 
+def test_rings_mark_the_pareto_front_of_the_axes_shown(opened: Opened, report_file: Path) -> None:
+    """Against the definition: no ranked row of the same socket is at least as good on both axes and better on one."""
+    page = opened.ready()
+    page.locator("#map").scroll_into_view_if_needed()
+    page.wait_for_selector("#plot .point")
+    labels = page.locator("#plot .point").evaluate_all(
+        "nodes => nodes.map((n) => n.getAttribute('aria-label'))"
+    )
+    ringed = {label.rpartition(", rank")[0] for label in labels if "Pareto front" in label}
+    ranked = [one for one in collect(report_file.parent).evidence if one.row.rank is not None]
+
+    def beaten(a, b) -> bool:
+        least = b.vs_native_eV <= a.vs_native_eV and b.lability_eV >= a.lability_eV
+        same = (b.vs_native_eV, b.lability_eV) == (a.vs_native_eV, a.lability_eV)
+        return a.site == b.site and least and not same
+
+    front = [one for one in ranked if not any(beaten(one.row, other.row) for other in ranked)]
+    assert ringed == {one.candidate.label for one in front}
+    assert len(ringed) < len(ranked)
+    page.select_option("#map-x", "gap_eV")
+    assert "No Pareto front" in page.locator("#map-note").inner_text()
+
+
 def test_map_axes_change_including_a_third_as_colour(opened: Opened) -> None:
     page = opened.ready()
     page.locator("#map").scroll_into_view_if_needed()
@@ -268,6 +296,31 @@ def test_paper_shows_every_row_and_no_tools(opened: Opened) -> None:
     assert not page.locator(".tools").first.is_visible()
     assert len(page.pdf(format="A4", landscape=True)) > 20_000
     page.emulate_media(media="screen")
+
+
+def test_cards_that_stand_beside_the_page_open_with_their_structures(
+    browser: Browser, report_file: Path, tmp_path: Path
+) -> None:
+    """What a campaign of ten thousand rows gets: the page holds the table alone."""
+    report = build_report(collect(report_file.parent), embed_limit_MB=0.0, beside="page-cards")
+    (tmp_path / "page.html").write_text(report.html)
+    (tmp_path / "page-cards").mkdir()
+    for name, text in report.beside.items():
+        (tmp_path / name).write_text(text)
+    beside = watch(
+        browser.new_page(viewport={"width": 1360, "height": 850}),
+        (tmp_path / "page.html").as_uri(),
+    )
+    page = beside.ready()
+    open_card(page, 0)
+    assert drawn_colours(page, ".view.after")[0] > 50
+    assert beside.requests == beside.errors == []
+    for name in report.beside:
+        (tmp_path / name).unlink()
+    page = beside.ready()
+    open_card(page, 0)
+    assert "page-cards/0.js is not beside the page" in page.locator("#card").inner_text()
+    page.close()
 
 
 def test_nothing_leaves_the_page_and_nothing_is_reported_as_error(opened: Opened) -> None:
