@@ -1,15 +1,16 @@
-"""Differences between evaluated reactions that answer one question each. eV per ligand or dopant; see each sign."""
+"""Differences between rows and reactions that answer one question each. eV per ligand or dopant; see each sign."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from peropass.analysis.ranking_rows import own_errors
 from peropass.analysis.reaction_energies import require
-from peropass.analysis.uncertainty import ErrorModel, loadings
+from peropass.analysis.uncertainty import ErrorModel, Measured, loadings
+from peropass.chemistry.reactions import add, cation, scale
 from peropass.errors import MissingTerm
 from peropass.records import CandidateRecord, ComparisonResult, ReactionEnergy
 
@@ -19,6 +20,7 @@ WORDS = {
     "surface-preference": "dopant at the surface against deep inside; negative = it stays outside",
     "dopant-on-vacancy": "vacancy next to the dopant against the vacancy alone; positive = it is suppressed",
 }
+SAME_SOCKET_EV = 1e-6
 
 
 @dataclass(frozen=True)
@@ -30,22 +32,75 @@ class Comparison:
     of: tuple[str, ...]
 
 
-def non_additivity(
-    together: ReactionEnergy, first: ReactionEnergy, second: ReactionEnergy
-) -> Comparison:
-    """Co-adsorption beyond the sum of its parts: binding(A+B) - binding(A) - binding(B); negative = they help each other.
+@dataclass(frozen=True)
+class Loaded:
+    """A slab with a neutral set on a socket, beside the empty slabs of that socket; total energies in eV.
+
+    Attributes
+    ----------
+    composition : mapping
+        Element -> atoms of the set.
+    pristine_eV : float or None
+        Of the slab that holds one AX more than the socket; None where there is no such slab.
+    salt : mapping
+        Composition of that AX.
+    """
+
+    name: str
+    composition: Mapping[str, float]
+    loaded_eV: float
+    socket_eV: float
+    pristine_eV: float | None = None
+    salt: Mapping[str, float] = field(default_factory=dict)
+
+
+def non_additivity(together: Loaded, parts: Sequence[Loaded]) -> Comparison:
+    """Co-adsorption beyond the sum of its parts, from slabs alone; negative = they help each other.
+
+        slab:A + slab:B -> slab:AB + slab
+
+    The empty slab is the socket or, where A and B together hold one AX of the host more than AB (KX and a caesium
+    carboxylate against the potassium carboxylate), the pristine slab, which is the socket with AX in it. Binding energies
+    would not do: each refers to its own gas, and the cohesion of the complex AB(g) is no interaction on a surface.
+
+    Raises
+    ------
+    MissingTerm
+        The parts do not add up to the whole, or a slab is missing or belongs to another socket.
+    """
+    n_pristine = surplus_of_salt(together, parts)
+    sockets = [x.socket_eV for x in (together, *parts)]
+    if max(sockets) - min(sockets) > SAME_SOCKET_EV:
+        raise MissingTerm(f"{together.name} and its parts do not sit on one socket")
+    if n_pristine and together.pristine_eV is None:
+        raise MissingTerm(f"no energy of the pristine slab beside {together.name}")
+    empty = n_pristine * (together.pristine_eV or 0.0)
+    empty += (len(parts) - 1 - n_pristine) * together.socket_eV
+    value = together.loaded_eV + empty - sum(part.loaded_eV for part in parts)
+    return Comparison("non-additivity", value, (together.name, *(part.name for part in parts)))
+
+
+def surplus_of_salt(together: Loaded, parts: Sequence[Loaded]) -> int:
+    """How many AX of the host the parts hold more than the whole. Raises MissingTerm if nothing else differs by that."""
+    if len(parts) < 2:
+        raise MissingTerm(f"non-additivity of {together.name} needs at least two parts")
+    excess = add(*(part.composition for part in parts), scale(together.composition, -1))
+    for n in range(len(parts)):
+        if excess == add(scale(together.salt, n)):
+            return n
+    told = ", ".join(f"{element} {count:+g}" for element, count in sorted(excess.items()))
+    names = " and ".join(part.name for part in parts)
+    raise MissingTerm(f"{names} do not add up to {together.name}: parts minus whole {told}")
+
+
+def chelate_gain(both_ends: ReactionEnergy, single_ends: Sequence[ReactionEnergy]) -> Comparison:
+    """What the second anchor adds: binding(both ends) - binding(the better single end); negative = chelating pays.
 
     Raises
     ------
     MissingTerm
         One of the reactions has no value; also in all functions below.
     """
-    value = require(together) - require(first) - require(second)
-    return Comparison("non-additivity", value, (together.name, first.name, second.name))
-
-
-def chelate_gain(both_ends: ReactionEnergy, single_ends: Sequence[ReactionEnergy]) -> Comparison:
-    """What the second anchor adds: binding(both ends) - binding(the better single end); negative = chelating pays."""
     best = min(single_ends, key=require)
     value = require(both_ends) - require(best)
     return Comparison("chelate gain", value, (both_ends.name, best.name))
@@ -112,17 +167,40 @@ def between_rows(
         "parts": list(parts),
     }
     try:
-        whole, single = _binding(rows, of), [_binding(rows, part) for part in parts]
+        n_pristine = 0
         if kind == "non-additivity":
-            found = non_additivity(whole, *single)
-            used = list(parts)
+            whole, single = _loaded(rows, of), [_loaded(rows, part) for part in parts]
+            found, used = non_additivity(whole, single), list(parts)
+            n_pristine = surplus_of_salt(whole, single)
         else:
-            found = chelate_gain(whole, single)
+            ends = [_binding(rows, part) for part in parts]
+            found = chelate_gain(_binding(rows, of), ends)
             used = [min(parts, key=lambda part: require(_binding(rows, part)))]
     except MissingTerm as error:
         return ComparisonResult(value_eV=None, reason=str(error), **base)
-    error = _error([rows[of]], [rows[part] for part in used], model)
+    error = _error([rows[of]], [rows[part] for part in used], model, n_pristine)
     return ComparisonResult(value_eV=found.value_eV, error_eV=error, **base)
+
+
+def _loaded(rows: Mapping[str, CandidateRecord], name: str) -> Loaded:
+    """The slabs of a row, out of the terms of its binding and its exchange reaction."""
+    from peropass.chemistry.molecules import composition
+
+    binding, exchange = _binding(rows, name), rows[name].reaction("exchange")
+    slabs = {t.coefficient: t.energy_eV for t in binding.terms if not t.species.endswith("(g)")}
+    pristine, salt = None, {}
+    for term in exchange.terms if exchange is not None else ():
+        if term.species.endswith("(bulk)"):
+            salt = _salt(term.species.removesuffix("(bulk)"))
+        elif term.coefficient < 0 and not term.species.endswith("(g)"):
+            pristine = term.energy_eV
+    return Loaded(name, composition(rows[name].model_smiles), slabs[1], slabs[-1], pristine, salt)
+
+
+def _salt(formula: str) -> dict[str, float]:
+    """Composition of AX from its formula, e.g. CsBr or MABr."""
+    halide = next(x for x in ("Cl", "Br", "I", "F") if formula.endswith(x))
+    return add(cation(formula.removesuffix(halide)), {halide: 1})
 
 
 def _binding(rows: Mapping[str, CandidateRecord], name: str) -> ReactionEnergy:
@@ -137,13 +215,20 @@ def _binding(rows: Mapping[str, CandidateRecord], name: str) -> ReactionEnergy:
 
 
 def _error(
-    plus: Sequence[CandidateRecord], minus: Sequence[CandidateRecord], model: ErrorModel
+    plus: Sequence[CandidateRecord],
+    minus: Sequence[CandidateRecord],
+    model: ErrorModel,
+    n_pristine: int = 0,
 ) -> float:
-    """Standard deviation of the difference, eV: common causes with their signs, own ones in quadrature."""
+    """Standard deviation of the difference, eV: common causes with their signs, own ones in quadrature.
+
+    The pristine slab counts as the socket with a set in it that has no pose to miss and no dispersion of its own.
+    """
     records = [*plus, *minus]
-    signs = np.array([1.0] * len(plus) + [-1.0] * len(minus))
-    dispersion = np.array([r.reaction("binding").dispersion_eV or 0.0 for r in records])
-    loads = loadings(model, dispersion, "binding", [own_errors(r)[0] for r in records])
+    signs = np.array([1.0] * len(plus) + [-1.0] * len(minus) + [1.0] * n_pristine)
+    dispersion = [r.reaction("binding").dispersion_eV or 0.0 for r in records] + [0.0] * n_pristine
+    measured = [own_errors(r)[0] for r in records] + [Measured(pose_eV=0.0)] * n_pristine
+    loads = loadings(model, np.array(dispersion), "binding", measured)
     return float(np.sqrt(np.sum((signs @ loads.common) ** 2) + np.sum(loads.own**2)))
 
 

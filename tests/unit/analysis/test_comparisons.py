@@ -3,9 +3,13 @@
 import pytest
 
 from peropass.analysis import comparisons
+from peropass.analysis.comparisons import Loaded
 from peropass.analysis.uncertainty import ErrorModel, ErrorTerm
 from peropass.errors import MissingTerm
-from peropass.records import ReactionEnergy
+from peropass.records import ReactionEnergy, Term
+
+EMPTY, FULL = -100.0, -106.3
+CSBR = {"Cs": 1, "Br": 1}
 
 
 def reaction(name, value):
@@ -19,10 +23,51 @@ def reaction(name, value):
     )
 
 
-def test_independent_ligands_are_additive_and_helpers_are_negative():
-    a, b = reaction("a", -0.5), reaction("b", -0.7)
-    assert comparisons.non_additivity(reaction("ab", -1.2), a, b).value_eV == pytest.approx(0)
-    assert comparisons.non_additivity(reaction("ab", -1.5), a, b).value_eV < 0
+def slab(name, composition, energy, pristine=FULL, socket=EMPTY):
+    return Loaded(name, composition, energy, socket, pristine, CSBR)
+
+
+def test_ligands_that_do_not_feel_each_other_are_additive_and_helpers_are_negative():
+    a, b = slab("a", {"K": 1}, EMPTY - 5.0), slab("b", {"N": 1}, EMPTY - 7.0)
+    both = {"K": 1, "N": 1}
+    alone = comparisons.non_additivity(slab("ab", both, EMPTY - 12.0), [a, b])
+    assert alone.value_eV == pytest.approx(0)
+    assert comparisons.non_additivity(slab("ab", both, EMPTY - 12.3), [a, b]).value_eV < 0
+
+
+def test_parts_with_their_own_partners_close_with_the_pristine_slab():
+    """KOAc against KBr and CsOAc: with energies of places, one per ion, nothing is left."""
+    place = {"K": -2.0, "OAc": -4.5, "Cs": -2.6, "Br": -3.7}
+    acetate = {"C": 2, "H": 3, "O": 2}
+
+    def filled(a, x, composition):
+        return slab(f"{a}{x}", composition, EMPTY + place[a] + place[x])
+
+    both = filled("K", "OAc", {"K": 1} | acetate)
+    parts = [
+        filled("K", "Br", {"K": 1, "Br": 1}),
+        filled("Cs", "OAc", {"Cs": 1} | acetate),
+    ]
+    assert filled("Cs", "Br", CSBR).loaded_eV == pytest.approx(FULL)
+    assert comparisons.non_additivity(both, parts).value_eV == pytest.approx(0)
+    without = slab("KOAc", both.composition, both.loaded_eV, pristine=None)
+    with pytest.raises(MissingTerm, match="pristine"):
+        comparisons.non_additivity(without, parts)
+
+
+def test_three_parts_leave_two_empty_slabs():
+    parts = [slab(e, {e: 1}, EMPTY - k) for k, e in enumerate(("K", "N", "O"))]
+    whole = slab("all", {"K": 1, "N": 1, "O": 1}, EMPTY - 3.0)
+    assert comparisons.non_additivity(whole, parts).value_eV == pytest.approx(0)
+
+
+def test_parts_that_are_no_parts_are_refused_with_what_differs():
+    a, b = slab("a", {"K": 1}, EMPTY), slab("b", {"N": 1}, EMPTY)
+    with pytest.raises(MissingTerm, match=r"do not add up to ab: parts minus whole O -1"):
+        comparisons.non_additivity(slab("ab", {"K": 1, "N": 1, "O": 1}, EMPTY), [a, b])
+    elsewhere = slab("b", {"N": 1}, EMPTY, socket=EMPTY - 1)
+    with pytest.raises(MissingTerm, match="one socket"):
+        comparisons.non_additivity(slab("ab", {"K": 1, "N": 1}, EMPTY), [a, elsewhere])
 
 
 def test_chelate_gain_compares_with_the_better_single_end():
@@ -48,7 +93,7 @@ def test_dopant_signs():
 
 def test_missing_reaction_is_named():
     with pytest.raises(MissingTerm, match="no record of b"):
-        comparisons.non_additivity(reaction("ab", -1), reaction("a", -1), reaction("b", None))
+        comparisons.chelate_gain(reaction("ab", -1), [reaction("a", -1), reaction("b", None)])
 
 
 MODEL = ErrorModel(
@@ -66,11 +111,52 @@ def between(kind, of, parts, make_candidate, **bindings):
     return comparisons.between_rows(kind, of, parts, rows, MODEL, SOCKET)
 
 
-def test_rows_that_do_not_feel_each_other_are_additive(make_candidate):
-    found = between("non-additivity", "ab", ["a", "b"], make_candidate, ab=-1.2, a=-0.5, b=-0.7)
-    assert found.value_eV == pytest.approx(0)
-    # Own errors of three rows; the socket's common error enters with 1 - 1 - 1.
-    assert found.error_eV == pytest.approx((3 * 0.03**2 + 0.04**2) ** 0.5)
+@pytest.fixture
+def row(make_candidate):
+    """Factory of candidates whose reactions list their slabs: model set, energy of the loaded slab, energy of the gas."""
+
+    def build(name, smiles, loaded, gas=-5.0):
+        def term(species, coefficient, energy):
+            return Term(species=species, coefficient=coefficient, energy_eV=energy)
+
+        ligand, on_it = term("set(g)", -1, gas), term(f"slab[V-CsX]:{name}", 1, loaded)
+        binding = [term("slab[V-CsX]", -1, EMPTY), ligand, on_it]
+        exchange = [term("slab", -1, FULL), ligand, on_it, term("CsBr(bulk)", 1, -6.1)]
+        made = make_candidate(name)
+        reactions = [
+            r.model_copy(update={"terms": terms, "name": r.name})
+            for r, terms in ((made.reactions[0], binding), (reaction("exchange", 0.0), exchange))
+        ]
+        return made.model_copy(update={"model_smiles": smiles, "reactions": reactions})
+
+    return build
+
+
+def test_the_cohesion_of_the_complex_in_the_gas_is_no_interaction_on_the_surface(row):
+    """NH4Cl with CaCl2: whatever binds them to each other in the gas, slabs that add up add up."""
+    parts = {
+        "salt": row("salt", "[NH4+].[Cl-]", EMPTY - 2.0),
+        "halide": row("halide", "[Ca+2].[Cl-].[Cl-]", EMPTY - 3.0),
+    }
+    for gas in (-10.0, -12.0):
+        rows = parts | {"both": row("both", "[NH4+].[Cl-].[Ca+2].[Cl-].[Cl-]", EMPTY - 5.0, gas)}
+        names = ("non-additivity", "both", ["salt", "halide"])
+        found = comparisons.between_rows(*names, rows, MODEL, SOCKET)
+        assert found.value_eV == pytest.approx(0)
+        # Own errors of three rows; the socket's common error enters with 1 - 1 - 1.
+        assert found.error_eV == pytest.approx((3 * 0.03**2 + 0.04**2) ** 0.5)
+
+
+def test_potassium_with_a_carboxylate_against_both_with_the_ions_of_the_host(row):
+    rows = {
+        "both": row("both", "[K+].CC(=O)[O-]", EMPTY - 6.5),
+        "k": row("k", "[K+].[Br-]", EMPTY - 5.7),
+        "oac": row("oac", "[Cs+].CC(=O)[O-]", EMPTY - 7.0),
+    }
+    found = comparisons.between_rows("non-additivity", "both", ["k", "oac"], rows, MODEL, SOCKET)
+    assert found.value_eV == pytest.approx(-6.5 + (FULL - EMPTY) + 5.7 + 7.0)
+    # Four slabs with something in the socket, two on each side: the common error is gone.
+    assert found.error_eV == pytest.approx((4 * 0.03**2) ** 0.5)
 
 
 def test_chelate_gain_of_rows_has_no_common_error(make_candidate):
@@ -80,8 +166,9 @@ def test_chelate_gain_of_rows_has_no_common_error(make_candidate):
     assert "chelating pays" in comparisons.in_words(found)
 
 
-def test_a_row_that_is_missing_is_named(make_candidate):
-    found = between("non-additivity", "ab", ["a", "b"], make_candidate, ab=-1.2, a=-0.5)
+def test_a_row_that_is_missing_is_named(row, make_candidate):
+    rows = {"ab": row("ab", "[K+].[Br-]", EMPTY), "a": row("a", "[K+].[Br-]", EMPTY)}
+    found = comparisons.between_rows("non-additivity", "ab", ["a", "b"], rows, MODEL, SOCKET)
     assert found.value_eV is None
     assert "row b" in comparisons.in_words(found)
     lacking = between("chelate-gain", "both", ["n"], make_candidate, both=None, n=-0.6)
