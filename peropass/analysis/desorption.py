@@ -1,10 +1,11 @@
 """The ladder of desorption channels of a ligand; the cheapest is its lability. Positive = costs free energy (eV).
 
-    dG = dE + sum_products [ G_gas(T, c) + G_solv ] - G_bound + sum_reservoirs (-/+) G_bulk
+    dG = dE + sum_products [ G_gas(T, c) + G_solv ] - G_bound + sum_reservoirs (-/+) G_bulk + sum_slabs (-/+) G_spin
 
 dE is the electronic energy of the balanced reaction loaded -> what is left + leaving species, at the campaign's
 settings. G_bound is the bound ligand: internal vibrations of its gas-phase set, rigid motions turned into frustrated
-vibrations. A channel into two molecules gains two translations and rotations: entropy pays for it.
+vibrations. A channel into two molecules gains two translations and rotations: entropy pays for it. G_spin is -kT ln of the
+multiplicity that a slab's magnetic moment stands for: O2 gains nothing by a triplet that it has on the surface as well.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING
 from peropass.analysis.reaction_energies import EnergyRecord, evaluate
 from peropass.analysis.thermochemistry import (
     IdealGas,
+    electronic_free_energy,
     frustrated_free_energy,
     gas_free_energy,
     reservoir_free_energy,
@@ -69,6 +71,7 @@ def ladder(
         "concentration_M": concentration_M,
         "solvent": solvent,
     }
+    moments = {name: _moment(record) for name, record in energies.items()}
     channels = []
     for plan in planned:
         if plan.kind != "desorption":
@@ -88,7 +91,9 @@ def ladder(
             )
             continue
         electronic = evaluate(plan.reaction, energies)
-        channels.append(_channel(name, plan.reaction, electronic, thermo, ligand, conditions))
+        channels.append(
+            _channel(name, plan.reaction, electronic, thermo, moments, ligand, conditions)
+        )
     return sorted(
         channels,
         key=lambda c: (c.free_energy_eV is None, c.free_energy_eV or 0.0, c.status, c.name),
@@ -186,11 +191,14 @@ def _channel(
     reaction: Reaction,
     electronic: ReactionEnergy,
     thermo: Mapping[str, ThermoRecord | None],
+    moments: Mapping[str, int],
     ligand: str,
     conditions: dict,
 ) -> Channel:
-    terms, lacking = _corrections(reaction, thermo, ligand, **conditions)
+    terms, lacking = _corrections(reaction, thermo, moments, ligand, **conditions)
     base = {"name": name, "equation": reaction.equation, **conditions}
+    if any(species.name.endswith("(bulk)") for _, species in reaction.terms):
+        base["dispersion_cs_eV"] = electronic.dispersion_cs_eV
     if electronic.value_eV is None:
         return Channel(
             electronic_eV=None,
@@ -219,6 +227,7 @@ def _channel(
 def _corrections(
     reaction: Reaction,
     thermo: Mapping[str, ThermoRecord | None],
+    moments: Mapping[str, int],
     ligand: str,
     temperature_K: float,
     concentration_M: float,
@@ -244,7 +253,8 @@ def _corrections(
             if value is None:
                 lacking.append(f"no standard entropy of {species.name}")
             else:
-                terms["reservoir"] = terms.get("reservoir", 0.0) + coefficient * value
+                terms["reservoir"] = terms.get("reservoir", 0.0) + coefficient * value.thermal
+                terms["zero point"] += coefficient * value.zero_point
         elif species.name.endswith("(g)"):
             record = thermo.get(species.name)
             gas = _gas(record)
@@ -264,7 +274,15 @@ def _corrections(
                 terms["solvation"] = (
                     terms.get("solvation", 0.0) + coefficient * record.solvation_eV[solvent]
                 )
+        else:
+            spin = electronic_free_energy(1 + moments.get(species.name, 0), temperature_K)
+            terms["electronic states"] += coefficient * spin
     return terms, list(dict.fromkeys(lacking))
+
+
+def _moment(record: EnergyRecord | None) -> int:
+    """Unpaired electrons of a slab, from its magnetic moment; 0 where it was computed without spin."""
+    return round(abs(getattr(record, "magnetic_moment_muB", None) or 0.0))
 
 
 def _gas(record: ThermoRecord | None) -> IdealGas | None:

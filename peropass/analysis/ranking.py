@@ -20,6 +20,7 @@ from peropass.analysis.ranking_rows import (
     Socket,
     cheapest_channel,
     compared_with_native,
+    lability_without_cs,
     make_row,
     missing_rows,
     own_errors,
@@ -342,6 +343,8 @@ def _score_errors(
     dispersion = np.array([row.dispersion_share_eV or 0.0 for row in rows])
     measured = [own_errors(record)[0] for record in records]
     common, own = np.zeros((n, n_terms)), np.zeros((n, n_terms))
+    # The exchange energy is the binding energy plus one number for all rows of a socket (socket + AX - pristine slab), so it
+    # has the binding energy's own errors; what that number adds to the common ones shifts all scores alike and drops out.
     quantities = {
         "vs_native_eV": "binding",
         "binding_energy_eV": "binding",
@@ -368,20 +371,27 @@ def _ranks_without_cs(
     used: _Energies,
     scores: np.ndarray,
 ) -> np.ndarray:
-    """Ranks if the dispersion energy of pairs with Cs counted for nothing in the binding energies."""
-    cs = np.array([row.dispersion_cs_eV or 0.0 for row in rows])
+    """Ranks if the dispersion energy of pairs with Cs counted for nothing; an unknown value stays where it stands."""
+    binding = np.array([row.dispersion_cs_eV or 0.0 for row in rows])
+    exchange = [_cs_part(record, "exchange") for record in records]
+    lability = [
+        0.0 if row.lability_eV is None else row.lability_eV - lability_without_cs(record)
+        for row, record in zip(rows, records, strict=True)
+    ]
+    parts = {"vs_native_eV": binding, "binding_energy_eV": binding}
+    parts |= {"exchange_eV": np.array(exchange), "lability_eV": np.array(lability)}
     total = sum(used.weights.get(name, 0.0) for name in axes.names) or 1.0
     shifted = scores.copy()
-    for name, sign in (
-        ("vs_native_eV", 1),
-        ("binding_energy_eV", 1),
-        ("exchange_eV", 1),
-        ("lability_eV", -1),
-    ):
-        if name in axes.names:
+    for m, name in enumerate(axes.names):
+        if name in parts:
             slope = used.weights.get(name, 0.0) / total / (AXES[name].one - AXES[name].zero)
-            shifted -= sign * slope * cs
+            shifted -= slope * parts[name] * (axes.half_width[:, m] == 0)
     return ranks(shifted)
+
+
+def _cs_part(record: CandidateRecord, name: str) -> float:
+    reaction = record.reaction(name)
+    return 0.0 if reaction is None else reaction.dispersion_cs_eV or 0.0
 
 
 def _stability_notes(

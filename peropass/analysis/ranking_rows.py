@@ -109,6 +109,18 @@ def cheapest_channel(record: CandidateRecord) -> float | None:
     return min(known) if known else None
 
 
+def lability_without_cs(record: CandidateRecord) -> float | None:
+    """As `cheapest_channel` if the dispersion energy of pairs with Cs counted for nothing, in the ligand or a bulk phase."""
+    binding = record.reaction("binding")
+    bound = 0.0 if binding is None else binding.dispersion_cs_eV or 0.0
+    known = [
+        c.free_energy_eV - (-bound if c.dispersion_cs_eV is None else c.dispersion_cs_eV)
+        for c in record.channels
+        if c.status == "ok" and c.free_energy_eV is not None
+    ]
+    return min(known) if known else None
+
+
 def _error(reaction, value: float) -> float | None:
     if reaction is None or reaction.value_eV is None:
         return None

@@ -45,7 +45,7 @@ class ReactionErrors:
         if not reaction.name.startswith("vs-native"):
             quantity = "exchange" if reaction.name.startswith("exchange") else "binding"
             measured = self._measured(reaction)
-            error = sigma(self.model, quantity, self._dispersion, measured=measured)
+            error = sigma(self.model, quantity, reaction.dispersion_eV or 0.0, measured=measured)
         # A ligand that is its own native cancels term by term: no energy, no error.
         elif all(term.coefficient == 0 for term in reaction.terms):
             error = 0.0

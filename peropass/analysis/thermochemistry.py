@@ -143,9 +143,14 @@ def gas_free_energy(gas: IdealGas, temperature_K: float, concentration_M: float)
         translation=-kt * _log_translation(gas.mass_u, temperature_K, concentration_M),
         rotation=-kt * _log_rotation(gas, temperature_K),
         vibration=vibrational_free_energy(gas.wavenumbers_cm, temperature_K),
-        electronic=-kt * math.log(gas.multiplicity),
+        electronic=electronic_free_energy(gas.multiplicity, temperature_K),
         zero_point=zero_point_energy(gas.wavenumbers_cm),
     )
+
+
+def electronic_free_energy(multiplicity: int, temperature_K: float) -> float:
+    """Of a ground state with this many equal components, eV."""
+    return -BOLTZMANN_EV_PER_K * temperature_K * math.log(multiplicity)
 
 
 def vibrational_free_energy(wavenumbers_cm: Sequence[float], temperature_K: float) -> float:
@@ -185,6 +190,11 @@ def debye_free_energy(debye_K: float, n_atoms: int, temperature_K: float) -> flo
     return n_atoms * kt * (3 * math.log(-math.expm1(-x)) - _debye_function(x))
 
 
+def debye_zero_point(debye_K: float, n_atoms: int) -> float:
+    """Zero-point energy of a Debye solid per formula unit of n atoms, 9/8 n k theta, eV."""
+    return 9.0 / 8.0 * n_atoms * BOLTZMANN_EV_PER_K * debye_K
+
+
 def debye_temperature(entropy_J_per_mol_K: float, n_atoms: int, temperature_K: float) -> float:
     """Debye temperature that gives a solid this entropy at this temperature, K (bisection)."""
     wanted = entropy_J_per_mol_K / AVOGADRO_PER_MOL * _JOULE_EV
@@ -199,14 +209,25 @@ def debye_temperature(entropy_J_per_mol_K: float, n_atoms: int, temperature_K: f
     return middle
 
 
-def reservoir_free_energy(formula: str, temperature_K: float) -> float | None:
-    """Thermal free energy of a bulk reservoir per formula unit, eV; None if its entropy is not listed."""
+@dataclass(frozen=True)
+class ReservoirTerms:
+    """Free energy of a bulk phase per formula unit, eV; `thermal` leaves the zero-point energy out."""
+
+    thermal: float
+    zero_point: float
+
+
+def reservoir_free_energy(formula: str, temperature_K: float) -> ReservoirTerms | None:
+    """Free energy of the vibrations of a bulk reservoir per formula unit; None if its entropy is not listed."""
     entropy = STANDARD_ENTROPIES.get(formula)
     if entropy is None:
         return None
     # ASSUME a Debye solid whose one parameter reproduces the measured entropy; pV and expansion are left out.
     theta = debye_temperature(entropy.value_J_per_mol_K, entropy.n_atoms, STANDARD_TEMPERATURE_K)
-    return debye_free_energy(theta, entropy.n_atoms, temperature_K)
+    return ReservoirTerms(
+        debye_free_energy(theta, entropy.n_atoms, temperature_K),
+        debye_zero_point(theta, entropy.n_atoms),
+    )
 
 
 def _log_translation(mass_u: float, temperature_K: float, concentration_M: float) -> float:

@@ -1,13 +1,16 @@
 """Channels: limits in temperature and concentration, entropy of splitting, and honest gaps."""
 
+import math
+
 import pytest
 
 from peropass.analysis.desorption import Held, explain, lability, ladder, proton_worth
 from peropass.analysis.reaction_energies import evaluate
+from peropass.analysis.thermochemistry import reservoir_free_energy
 from peropass.chemistry.planned import PlannedReaction
 from peropass.chemistry.reactions import HostIons, Species, add, desorption, desorption_complex
 from peropass.records import Address, Energy, Provenance, ThermoRecord
-from peropass.units import BOLTZMANN_EV_PER_K
+from peropass.units import BOLTZMANN_EV_PER_K, WAVENUMBER_EV
 
 SOCKET = Species("slab[V-CsX]", {"Cs": 3, "Pb": 2, "Br": 7})
 PAIR = Species("MABr(g)", {"C": 1, "N": 1, "H": 6, "Br": 1})
@@ -149,6 +152,33 @@ def test_complex_takes_its_unit_from_the_reservoir(energies, thermo):
     assert channel.electronic_eV == pytest.approx(10 + 2.0 - 6 - 5.5)
     # Ordered bulk has less entropy than anything that leaves: taking a unit out of it costs less free energy.
     assert channel.terms["reservoir"] > 0
+
+
+def test_as_many_zero_points_come_as_go(energies, thermo):
+    """Six modes leave the crystal with CsBr: what its own bulk held of them is taken off the complex."""
+    reaction = desorption_complex(LOADED, SOCKET, SALT, COMPLEX, refill=True)
+    channel = make(energies, thermo, plan=[planned("desorption-with-CsBr", reaction)])["with-CsBr"]
+    bulk = reservoir_free_energy("CsBr", 298.15).zero_point
+    six = 6 * 0.5 * 500.0 * WAVENUMBER_EV
+    frustrated = 6 * 0.5 * 60.0 * WAVENUMBER_EV
+    assert channel.terms["zero point"] == pytest.approx(six - frustrated - bulk)
+
+
+def test_caesium_of_a_bulk_phase_is_recorded_with_the_channel_alone(energies, thermo):
+    reaction = desorption_complex(LOADED, SOCKET, SALT, COMPLEX, refill=True)
+    channels = make(energies, thermo, plan=[*PLAN, planned("desorption-with-CsBr", reaction)])
+    assert channels["ion-pair"].dispersion_cs_eV is None
+    assert channels["with-CsBr"].dispersion_cs_eV == evaluate(reaction, energies).dispersion_cs_eV
+
+
+def test_a_triplet_that_stays_one_on_the_surface_gains_nothing_by_leaving(energies, thermo):
+    thermo[PAIR.name] = thermo[PAIR.name].model_copy(update={"multiplicity": 3})
+    lost = make(energies, thermo)["ion-pair"].terms["electronic states"]
+    assert lost == pytest.approx(-BOLTZMANN_EV_PER_K * 298.15 * math.log(3))
+    kept = energies | {
+        LOADED.name: energies[LOADED.name].model_copy(update={"magnetic_moment_muB": -1.98})
+    }
+    assert make(kept, thermo)["ion-pair"].terms["electronic states"] == pytest.approx(0, abs=1e-12)
 
 
 def held(name, channels, binding=None):

@@ -9,9 +9,10 @@ import pytest
 
 from peropass.analysis import ranking
 from peropass.analysis.ranking import csv_text, rank, write_csv
+from peropass.analysis.ranking_rows import lability_without_cs
 from peropass.analysis.uncertainty import ErrorModel, ErrorTerm, load_error_model
 from peropass.errors import InputError
-from peropass.records import read_record, write_record
+from peropass.records import Channel, read_record, write_record
 
 SHIPPED_ERRORS = Path(__file__).parents[3] / "config" / "error-model.yaml"
 WEIGHTS = {"vs_native_eV": 1.0, "lability_eV": 1.0, "trap_verdict": 1.0, "distortion": 0.5}
@@ -237,6 +238,81 @@ def test_rank_that_hangs_on_caesium_dispersion_is_flagged(make_candidate):
     ]
     _, rows = ranked(made)
     assert any("Cs pairs" in flag for flag in rows["cs"].flags)
+
+
+def with_exchange(candidate):
+    """Exchange = binding + (socket + AX - pristine slab): one number for all rows of a socket, in every part."""
+    binding = candidate.reaction("binding")
+    shifted = {
+        "name": "exchange",
+        "value_eV": binding.value_eV + 0.304,
+        "dispersion_eV": binding.dispersion_eV + 0.125,
+        "dispersion_cs_eV": binding.dispersion_cs_eV - 0.25,
+    }
+    reactions = [*candidate.reactions, binding.model_copy(update=shifted)]
+    return candidate.model_copy(update={"reactions": reactions})
+
+
+def test_the_exchange_axis_ranks_as_the_binding_axis_does(make_candidate):
+    """Rank, interval, ties and the flag for caesium are the same, because the two axes differ by a constant."""
+    rng = np.random.default_rng(11)
+    made = [
+        with_exchange(
+            make_candidate(
+                f"c{i:02d}",
+                binding=float(-rng.uniform(0.5, 2.5)),
+                dispersion=float(-rng.uniform(0.2, 1.0)),
+                dispersion_cs=float(-rng.choice([0.0, 0.5])),
+            )
+        )
+        for i in range(14)
+    ]
+    model = errors(own=0.05, common=0.1, of_dispersion=0.2)
+    share = ErrorTerm(origin="assumed", because="test", of_dispersion=0.2, common=0.7)
+    reservoir = ErrorTerm(
+        origin="assumed", because="test", sigma_eV=0.05, common=1.0, enters="exchange"
+    )
+    terms = model.terms | {"dispersion": share, "reservoir": reservoir}
+    model = ErrorModel(protocol="synthetic", terms=terms)
+
+    def told(axis):
+        rows = ranked(made, model, {axis: 1.0})[1]
+        return {
+            name: (r.rank, r.rank_low, r.rank_high, r.tied_with, r.flags)
+            for name, r in rows.items()
+        }
+
+    assert told("exchange_eV") == told("binding_energy_eV")
+    assert any(flags for *_, flags in told("exchange_eV").values())
+
+
+def test_lability_without_caesium_counts_what_leaves_and_what_bulk_takes_part(make_candidate):
+    """A ligand that leaves alone loses what held it; one that takes CsBr along loses what its own reaction holds."""
+    complex_ = Channel(
+        name="with-CsBr",
+        equation="synthetic",
+        electronic_eV=0.9,
+        free_energy_eV=0.9,
+        temperature_K=298.15,
+        concentration_M=1e-3,
+        solvent="none",
+        dispersion_cs_eV=0.05,
+    )
+    alone = make_candidate("a", lability=0.8, dispersion_cs=-0.3)
+    assert lability_without_cs(alone) == pytest.approx(0.5)
+    both = make_candidate("b", lability=1.4, dispersion_cs=-0.3, extra=[complex_])
+    assert lability_without_cs(both) == pytest.approx(0.85)
+    assert lability_without_cs(make_candidate("c")) is None
+
+
+def test_a_lability_that_is_not_known_hangs_on_no_caesium(make_candidate):
+    made = [
+        make_candidate("cs", versus=0.0, lability=None, dispersion_cs=-0.9),
+        make_candidate("low", versus=0.0, lability=0.9),
+        make_candidate("high", versus=0.0, lability=1.2),
+    ]
+    _, rows = ranked(made, weights={"lability_eV": 1.0})
+    assert not any("Cs pairs" in flag for flag in rows["cs"].flags)
 
 
 def test_weights_change_who_is_first_and_the_range_shows_it(make_candidate):

@@ -43,3 +43,11 @@ def test_without_records_the_assumptions_stay():
     bare = reaction("binding", -0.5, -0.4).model_copy(update={"dispersion_models_eV": {}})
     errors = ReactionErrors(MODEL, bare, None, {})
     assert errors.put_on(bare).error_eV == pytest.approx((0.06**2 + 0.1**2) ** 0.5)
+
+
+def test_each_reaction_errs_by_a_share_of_its_own_dispersion():
+    binding = reaction("binding", -0.5, -0.4).model_copy(update={"dispersion_models_eV": {}})
+    exchange = reaction("exchange", -0.3, -0.2).model_copy(update={"dispersion_models_eV": {}})
+    errors = ReactionErrors(MODEL, binding, 0.0, {})
+    assert errors.put_on(binding).error_eV == pytest.approx(0.2 * 0.5)
+    assert errors.put_on(exchange).error_eV == pytest.approx(0.2 * 0.3)

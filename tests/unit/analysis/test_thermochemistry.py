@@ -12,6 +12,8 @@ from peropass.analysis.thermochemistry import (
     concentration_of_pressure,
     debye_free_energy,
     debye_temperature,
+    debye_zero_point,
+    electronic_free_energy,
     frustrated_free_energy,
     gas_free_energy,
     reservoir_free_energy,
@@ -118,7 +120,23 @@ def test_debye_limits():
 
 def test_reservoirs_without_a_listed_entropy_say_so():
     assert reservoir_free_energy("XyZ", 300) is None
-    assert reservoir_free_energy("CsBr", 298.15) < reservoir_free_energy("CsBr", 100) < 0
+    warm, cold = (reservoir_free_energy("CsBr", t) for t in (298.15, 100))
+    assert warm.thermal < cold.thermal < 0 < cold.zero_point == warm.zero_point
+
+
+def test_zero_point_of_a_debye_solid_is_what_makes_it_classical_when_hot():
+    """Quantum corrections of order theta cancel: F -> n kT (3 ln(theta/T) - 1), the next one is (theta/T)^2 / 40 per mode."""
+    theta, n, t = 120.0, 2, 3000.0
+    kt = BOLTZMANN_EV_PER_K * t
+    classical = n * kt * (3 * math.log(theta / t) - 1)
+    total = debye_free_energy(theta, n, t) + debye_zero_point(theta, n)
+    assert total - classical == pytest.approx(n * kt * 3 * (theta / t) ** 2 / 40, rel=0.02)
+
+
+def test_a_triplet_has_three_states():
+    assert electronic_free_energy(1, 298.15) == 0
+    kt = BOLTZMANN_EV_PER_K * 298.15
+    assert electronic_free_energy(3, 298.15) == pytest.approx(-kt * math.log(3))
 
 
 def test_entropies_that_are_listed_say_where_they_come_from():
