@@ -275,6 +275,8 @@ class _Setting:
         return [part for part in self.parts() if part[1] < 0]
 
 
+# ASSUME every set is bound from the gas, metal halides as MXn molecules too. Their solids lie 1-4 eV lower and by different amounts:
+# metal halides compare with each other only from the solid (chemistry.sublimation has measured enthalpies for most of them).
 def _binding(setting: _Setting) -> PlannedReaction:
     reaction = binding(setting.socket, setting.ligand, setting.loaded())
     return PlannedReaction("binding", "binding", reaction, setting.references)
