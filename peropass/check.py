@@ -243,12 +243,23 @@ def _socket_key(campaign: Campaign, host: str) -> str:
     )
 
 
+def _one_cubic_cell(host, config_file: str | Path) -> None:
+    """Refuse hosts whose lattice constant and bulk energy one cubic cell cannot give: slabs of them would be strained."""
+    from peropass.surfaces.hosts import host_names, load_host
+
+    if host.not_one_cubic_cell:
+        able = [name for name in host_names() if not load_host(name).not_one_cubic_cell]
+        found = f"{host.name} ({host.not_one_cubic_cell}: built by the library, no bulk reference for a campaign)"
+        raise InputError(f"{config_file}: hosts", found, ", ".join(able))
+
+
 def _ideal_sockets(campaign: Campaign, host_name: str, config_file: str | Path) -> list[tuple]:
     from peropass.surfaces.defects import make_site
     from peropass.surfaces.hosts import load_host
     from peropass.surfaces.slabs import build_slab
 
     host = load_host(host_name)
+    _one_cubic_cell(host, config_file)
     found = []
     loaded = {(c.host, c.termination, c.site) for c in campaign.controls if c.candidate}
     places = [(t, s) for h, t, s in campaign.places if h == host_name]

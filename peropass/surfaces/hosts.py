@@ -120,6 +120,19 @@ class Host(Closed):
         volume = AseCell.fromcellpar(self.cell.parameters()).volume
         return float((volume / self.formula_units) ** (1 / 3))
 
+    @property
+    def not_one_cubic_cell(self) -> str:
+        """Why one cubic formula unit does not stand for this phase; empty if it does.
+
+        A campaign takes lattice constant and bulk energy from the equation of state of that cell.
+        """
+        if self.phase != "cubic" or self.formula_units != 1:
+            return f"{self.phase} cell with {self.formula_units} formula units"
+        if self.molecules:
+            return f"disordered molecular cation {', '.join(self.molecules)}"
+        mixed = ", ".join("/".join(elements) for elements in self.mixing.values())
+        return f"mixed {mixed}" if mixed else ""
+
 
 def host_names(folder: Path = STRUCTURES / "hosts") -> list[str]:
     """Names of all phases that have a file in `folder`."""

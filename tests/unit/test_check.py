@@ -102,6 +102,8 @@ BAD = {
     "no candidate": (changed(candidates=[]), "candidates", "[]", "1"),
     "unknown protocol": (changed(protocol="best"), "protocol", "best", "smoke"),
     "unknown host": (changed(hosts=["CsPbBr3"]), "hosts", "CsPbBr3", "CsPbBr3-cubic"),
+    "tilted host": (changed(hosts=["CsPbBr3-ortho"]), "hosts", "orthorhombic cell with 4 formula units", "CsPbBr3-cubic"),
+    "mixed host": (changed(hosts=["CsPbBr2Cl-cubic"]), "hosts", "mixed Br/Cl", "CsPbCl3-cubic"),
     "unknown ligand": (with_row(ligand="ddad"), "candidates.1", "ddad", "ddab"),
     "unknown role": (with_row(ligand="kx", role="best"), "candidates.1.role", "'best'", "native"),
     "candidate twice": (with_row(ligand="ma-br"), "candidates.1", "ma-br", "once"),

@@ -94,3 +94,13 @@ def test_sources_list_every_structure_file_with_its_hash():
         content = (STRUCTURES / folder / f"{name}.yaml").read_bytes()
         assert row["sha256"] == hashlib.sha256(content).hexdigest(), row["file"]
         assert row["doi"] == load_host(name, STRUCTURES / folder).source.doi
+
+
+def test_one_cubic_cell_stands_for_cubic_phases_of_elements_alone():
+    """What a campaign may take lattice constant and bulk energy from: no tilts, no alloy, no disordered molecule."""
+    why = {name: load_host(name).not_one_cubic_cell for name in host_names()}
+    able = {name for name, reason in why.items() if not reason}
+    assert able == {f"Cs{b}{x}3-cubic" for b in ("Pb", "Sn") for x in ("Cl", "Br", "I")}
+    assert "4 formula units" in why["CsPbBr3-ortho"]
+    assert "Br/Cl" in why["CsPbBr2Cl-cubic"]
+    assert "FA" in why["FAPbI3-cubic"]
