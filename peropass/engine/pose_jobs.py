@@ -11,7 +11,7 @@ from peropass.config import CandidateSettings, PoseSettings
 from peropass.engine import xtb
 from peropass.engine.jobs import write_structure
 from peropass.engine.work import Progress, Stopwatch
-from peropass.errors import BuildError, EngineError, InputError
+from peropass.errors import BuildError, EngineError, InputError, PeropassError
 from peropass.ids import digest, structure_hash
 from peropass.records import (
     Address,
@@ -51,7 +51,8 @@ def run(
     progress = Progress(out.parent / "poses.progress.json", "poses")
     progress.update(force=True, n_atoms=len(socket))
     try:
-        placed = _placed(socket, pristine, address.site, candidate, settings, halide)
+        model = _model(candidate, settings, halide)
+        placed = _placed(socket, pristine, address.site, model, settings)
         scores = _scores(placed, settings, toy)
     except (BuildError, InputError, EngineError) as error:
         progress.finish()
@@ -72,6 +73,7 @@ def run(
         status="ok",
         provenance=_provenance(watch, structure_hash(socket), settings, candidate),
         method="none" if off else xtb.describe(settings.xtb, [pose.atoms for pose in placed.poses]),
+        descriptors=_descriptors(model, settings, dipole=not off),
         filters=chosen.filters,
         poses=[_with_file(pose) for pose in chosen.poses],
         recall=None
@@ -83,17 +85,10 @@ def run(
     return record
 
 
-def _placed(
-    socket: Atoms,
-    pristine: Atoms,
-    site: str,
-    candidate: CandidateSettings,
-    settings: PoseSettings,
-    halide: str,
-) -> PoseSet:
+def _model(candidate: CandidateSettings, settings: PoseSettings, halide: str) -> LigandModel:
     from peropass.chemistry.library import build_model, load_library
 
-    model = build_model(
+    return build_model(
         load_library().entry(candidate.ligand, "candidates.ligand"),
         tail_carbons=candidate.tail_carbons,
         halide=candidate.halide or halide,
@@ -103,6 +98,22 @@ def _placed(
         seed=settings.seed,
         described=False,
     )
+
+
+def _descriptors(model: LigandModel, settings: PoseSettings, dipole: bool) -> dict[str, float]:
+    """Size and polarity of the model; the dipole is the cheap tier's and left out where that is off."""
+    from peropass.chemistry.descriptors import describe
+
+    try:
+        found = describe(model, seed=settings.seed, dipole=dipole)
+    except PeropassError:
+        return {}  # the poses do not hang on it
+    return {name: round(value, 3) for name, value in sorted(found.items())}
+
+
+def _placed(
+    socket: Atoms, pristine: Atoms, site: str, model: LigandModel, settings: PoseSettings
+) -> PoseSet:
     if _fills_the_site(model):
         # ASSUME a set that fills both holes starts from the pristine slab with the two atoms taken out, as it leaves
         # the lattice close to the pristine one; the empty socket reconstructs, and undoing that costs 20-30 ionic
