@@ -14,11 +14,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from peropass.errors import InputError
-from peropass.records import RankedRow, write_text
+from peropass.records import RankedRow, ReactionEnergy, write_text
 from peropass.report.collect import Collection, Evidence, Key, collect, row_key
 
 PAGE_FILE = "compare.html"
 SAME_EV = 1e-6
+TOLD_EV = 5e-5  # less would be printed as zero
 # What is compared, with its error.
 ENERGIES = (
     ("binding", "binding_energy_eV", "binding_error_eV"),
@@ -73,7 +74,10 @@ def compare(a: Collection, b: Collection) -> RunComparison:
     common = tuple(_campaign_causes(a, b))
     moves = [_move(key, rows_a.get(key), rows_b.get(key), common) for key in {**rows_a, **rows_b}]
     left_out = tuple(f"{c.folder.name}: {p.file}: {p.reason}" for c in (a, b) for p in c.problems)
-    return RunComparison(a.folder.name, b.folder.name, common, moves, left_out)
+    name_a, name_b = a.folder.name, b.folder.name
+    if name_a == name_b:
+        name_a, name_b = str(a.folder), str(b.folder)
+    return RunComparison(name_a, name_b, common, moves, left_out)
 
 
 # ---------------------------------------------------------------- what moved
@@ -202,9 +206,13 @@ def _revisions(a: Evidence, b: Evidence) -> list[str]:
             causes.append(
                 f"code revision of the {name}: {x.provenance.revision} -> {y.provenance.revision}"
             )
+        shared = x.provenance.versions.keys() & y.provenance.versions.keys()
         causes += [
-            f"version: {text}"
-            for text in _differences(x.provenance.versions, y.provenance.versions)
+            f"version: {text}"  # a version that one run does not name tells no difference
+            for text in _differences(
+                {name: x.provenance.versions[name] for name in shared},
+                {name: y.provenance.versions[name] for name in shared},
+            )
         ]
     return causes
 
@@ -212,6 +220,7 @@ def _revisions(a: Evidence, b: Evidence) -> list[str]:
 def _references(a: Evidence, b: Evidence) -> list[str]:
     """References that one run lacks, or whose energies differ."""
     causes = []
+    changed: dict[str, list[str]] = {}  # what changed -> the reactions that it is a term of
     names = {r.name for e in (a, b) if e.candidate is not None for r in e.candidate.reactions}
     for name in sorted(names):
         x = a.candidate.reaction(name) if a.candidate is not None else None
@@ -230,19 +239,20 @@ def _references(a: Evidence, b: Evidence) -> list[str]:
                 )
                 causes.append(f"missing reference in the {run} run: {name}: {reason}")
         if x is not None and y is not None:
-            causes += _changed_terms(name, x, y)
-    return causes
+            for text in _changed_terms(x, y):
+                changed.setdefault(text, []).append(name)
+    return causes + [f"{text} (in {', '.join(where)})" for text, where in changed.items()]
 
 
-def _changed_terms(name: str, x, y) -> list[str]:
+def _changed_terms(x: ReactionEnergy, y: ReactionEnergy) -> list[str]:
     before = {t.species: t.energy_eV for t in x.terms}
     after = {t.species: t.energy_eV for t in y.terms}
     return [
-        f"energy of {species} in {name}: {after[species] - energy:+.4f} eV"
+        f"energy of {species}: {after[species] - energy:+.4f} eV"
         for species, energy in before.items()
         if energy is not None
         and after.get(species) is not None
-        and abs(after[species] - energy) > SAME_EV
+        and abs(after[species] - energy) > TOLD_EV
     ]
 
 

@@ -121,6 +121,18 @@ def test_a_missing_reference_is_named_as_the_cause(first: Path, second: Path) ->
     )
 
 
+def test_a_term_that_many_reactions_share_is_told_once(first: Path, second: Path) -> None:
+    def change(data):
+        for reaction in data["reactions"][:2]:
+            for term in reaction["terms"]:
+                term["energy_eV"] += 0.25 if term["species"] == "slab(V-CsX)" else 1e-5
+
+    edit(second / TOPO / "candidate.record.json", change)
+    edit_row(second, lability_eV=5.0)
+    told = "energy of slab(V-CsX): +0.2500 eV (in binding, vs-native)"
+    assert causes(first, second) == told
+
+
 def test_weights_are_named_as_the_cause_and_move_ranks(
     first: Path, second: Path, capsys: pytest.CaptureFixture
 ) -> None:
