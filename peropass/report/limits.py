@@ -22,6 +22,7 @@ GENERAL_LIMITS = (
     "Tails are cut as the truncation line of each card says; chain packing and solvation shells are not in the model.",
     "One socket on one flat termination: edges, corners and polydispersity of real nanocrystals are not in the model.",
     "Semilocal Kohn-Sham gaps are too small; verdicts compare levels of equal cells and settings, not absolute gaps.",
+    "Metal halides are bound from the molecule in the gas; their cards give the binding energy from the solid where its enthalpy of sublimation is known.",
     "Quantum yields and device efficiencies are quoted from the literature and never computed.",
 )
 
@@ -66,11 +67,11 @@ def protocol_limits(collection: Collection) -> list[str]:
         found.append(f"Slabs are thin and small: {slab_words(shown)}.")
     terms = collection.ranking.error_model.get("terms", {}) if collection.ranking else {}
     assumed = [name for name, term in terms.items() if term.get("origin") == "assumed"]
-    if assumed:
-        found.append(
-            f"Of {len(terms)} terms of the error model {len(assumed)} are assumed, not measured: "
-            f"{', '.join(assumed).replace('_', ' ')}."
-        )
+    if assumed and len(assumed) == len(terms):
+        found.append(f"All {len(terms)} terms of the error model are assumed, none is measured.")
+    elif assumed:
+        names = ", ".join(assumed).replace("_", " ")
+        found.append(f"Terms of the error model that are assumed, not measured: {names}.")
     if "bare" in {spin_orbit_operator(one.levels) for one in collection.evidence if one.levels}:
         found.append(
             "Spin-orbit coupling without the relativistic mass: Pb 6p and Bi 6p levels split about a sixth too far."

@@ -10,6 +10,7 @@ import re
 
 from pydantic import BaseModel
 
+from peropass.chemistry.sublimation import reference_note
 from peropass.records import CalculationRecord, RankingRecord
 from peropass.report.collect import Calculation, Evidence, row_key
 from peropass.report.extxyz import viewer_structure
@@ -127,9 +128,19 @@ def card(one: Evidence) -> dict:
         data["candidate"] = plain(one.candidate, exclude={"schema_version", "kind", "toy"})
         data["citations"] = [c for note in one.candidate.literature for c in citations(note.source)]
         data["citations"] = sorted(set(data["citations"]))
+        data["reference"] = reference_note(one.candidate.model_smiles, one.row.binding_energy_eV)
     if one.poses is not None:
         data["poses"] = plain(
-            one.poses, include={"method", "filters", "poses", "status", "reason", "provenance"}
+            one.poses,
+            include={
+                "method",
+                "filters",
+                "poses",
+                "status",
+                "reason",
+                "provenance",
+                "descriptors",
+            },
         )
     return data
 

@@ -51,11 +51,11 @@ const Card = {
   body(i, data) {
     const k = data.candidate, row = data.row;
     const part = (title, wide, ...content) => { const kept = content.flat(3).filter(Boolean); return kept.length ? h("section", { class: wide ? "wide" : null }, h("h3", null, title), kept) : null; };
-    const notices = [row.status !== "ok" ? `${STATUSES[row.status] || row.status}: ${row.reason || "no reason recorded"}` : null, ...(row.flags || []), ...((k && k.anomalies) || [])].filter(Boolean);
+    const notices = [row.status !== "ok" ? `${STATUSES[row.status] || row.status}: ${row.reason || "no reason recorded"}` : null, ...(row.flags || []), ...((k && k.anomalies) || []), data.reference].filter(Boolean);
     return h("div", { class: "card-body" },
       notices.length ? h("div", { class: "wide" }, notices.map((text) => h("p", { class: "notice" }, text))) : null,
       part("Structure", true, this.structureFrame(data)),
-      k ? part("Ligand", false, this.ligand(k)) : part("Ligand", false, h("p", null, "No record of this candidate.")),
+      k ? part("Ligand", false, this.ligand(k, (data.poses && data.poses.descriptors) || {})) : part("Ligand", false, h("p", null, "No record of this candidate.")),
       k && k.literature.length ? part("Reported in the literature", false, h("div", { class: "measured" }, h("p", null, h("b", null, "Measured, not computed:")), k.literature.map((l) => h("p", null, l.text, " ", h("cite", null, `[${l.source}]`))), (data.citations || []).map((c) => h("p", { class: "quiet" }, c)))) : part("Reported in the literature", false, h("p", { class: "quiet" }, "Nothing recorded.")),
       k ? part("Reactions", true, k.reactions.length ? k.reactions.map((r) => this.reaction(r)) : h("p", { class: "quiet" }, "None computed.")) : null,
       k && k.decomposition ? part("Decomposition of binding", false, this.decomposition(k)) : null,
@@ -95,10 +95,10 @@ const Card = {
     for (const [n, view] of views.entries()) await Structure.draw(view, this.shown.structures[views.length > 1 ? choice[n] : 0], options);
   },
 
-  ligand(k) {
+  ligand(k, size) {
     return facts([["full ligand", h("code", null, k.full_smiles)], ["model", h("code", null, k.model_smiles)], ["truncation", k.truncation], ["class", k.ligand_class], ["library id", k.ligand], ["role", k.role],
       ["coverage", k.coverage === null ? null : `${num(k.coverage)} per surface A site`], ["length of the full ligand", k.chain_length_ang === null ? null : `${num(k.chain_length_ang, 1)} \u00c5`],
-      ["footprint", k.footprint_ang2 === null ? null : `${num(k.footprint_ang2, 1)} \u00c5\u00b2`], ["best pose", k.best_pose], ["error from the spread of relaxed poses", k.pose_error_eV === null ? null : `${num(k.pose_error_eV, 3)} eV`], ["atoms", k.n_atoms], ["cost", `${num(k.core_seconds, 0)} core-seconds (${clock(k.core_seconds)})`]]);
+      ["footprint", k.footprint_ang2 === null ? null : `${num(k.footprint_ang2, 1)} \u00c5\u00b2`], ["cone angle", size.cone_angle_deg === undefined ? null : `${num(size.cone_angle_deg, 0)}\u00b0`], ["dipole of the set in vacuum (GFN2-xTB)", size.dipole_debye === undefined ? null : `${num(size.dipole_debye, 1)} D`], ["best pose", k.best_pose], ["error from the spread of relaxed poses", k.pose_error_eV === null ? null : `${num(k.pose_error_eV, 3)} eV`], ["atoms", k.n_atoms], ["cost", `${num(k.core_seconds, 0)} core-seconds (${clock(k.core_seconds)})`]]);
   },
 
   reaction(r) {

@@ -280,7 +280,7 @@ function domain(values, errors) {
 
 // A bar from zero to the value with its standard error; blue on the favourable side of zero.
 function bar(value, error, [low, high], good) {
-  const W = 46, x = (v) => 2 + (W - 4) * (v - low) / (high - low);
+  const W = 40, x = (v) => 2 + (W - 4) * (v - low) / (high - low);
   const left = Math.min(x(0), x(value)), colour = Math.sign(value) === good ? "var(--blue)" : "var(--orange)";
   return s("svg", { width: W, height: 14, "aria-hidden": "true", class: "bar" },
     s("rect", { x: left, y: 3, width: Math.max(.5, Math.abs(x(value) - x(0))), height: 8, fill: colour, opacity: .75 }),

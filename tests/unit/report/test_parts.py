@@ -89,7 +89,7 @@ def test_limits_name_what_the_protocol_of_the_campaign_leaves_out(made: Path) ->
     small, assumed, coupling = protocol_limits(collection)
     # 5.98 Angstrom times sqrt(2)
     assert "cell of 8.46 x 8.46 Angstrom, k-points 1 x 1 x 1" in small
-    assert assumed.startswith("Of 2 terms of the error model 2 are assumed")
+    assert assumed == "All 2 terms of the error model are assumed, none is measured."
     assert "without the relativistic mass" in coupling
     collection.evidence.clear()
     assert protocol_limits(collection) == [assumed]
