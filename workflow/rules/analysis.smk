@@ -137,6 +137,7 @@ rule rank:
         ranking=plan.ranking_params,
         config_file=plan.config_file,
         code=code_digest("analysis"),
+        thresholds=plan.thresholds,
     message:
         "rank the candidates"
     shell:
