@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from ase import Atoms
 
 from peropass.config import PROTOCOLS_FILE
 from peropass.engine import gpaw_calculator
@@ -158,3 +159,10 @@ def test_grids_are_even_fine_enough_and_made_for_fourier_transforms():
         assert length / n <= 0.22
         assert length / n > 0.22 / 1.3
         assert max(prime for prime in (2, 3, 5, 7, 11, 13, 17, 19, 23) if n % prime == 0) <= 7
+
+
+def test_the_lock_of_a_record_names_programs_and_every_dataset():
+    found = gpaw_calculator.software(Atoms("CsBr3"), "PBE")
+    assert {"gpaw", "gpaw-data", "libxc", "ase", "dftd3", "paw-Cs", "paw-Br"} <= set(found)
+    assert not any(name.startswith("paw-") for name in set(found) - {"paw-Cs", "paw-Br"})
+    assert len(found["paw-Br"]) == 16
