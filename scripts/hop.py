@@ -4,6 +4,7 @@ import json
 from importlib.metadata import version
 from pathlib import Path
 
+from ase import Atoms
 from ase.io import read
 
 from peropass import step
@@ -21,27 +22,29 @@ def main(argv=None) -> None:
     arguments.add_argument("--element", required=True, help="the halide that hops")
     arguments.add_argument("--pristine", required=True, type=Path)
     arguments.add_argument("--socket", required=True, type=Path)
-    arguments.add_argument(
-        "--loaded", default="[]", help="JSON: relaxed poses; none for the clean surface"
-    )
+    arguments.add_argument("--loaded", default="[]", help="JSON: relaxed poses; none: clean slab")
     options = arguments.parse_args(argv)
     files = {"pristine": options.pristine, "socket": options.socket}
     toy = step.protocol(options).engine == "toy"
     loaded = {Path(f).parent.name: Path(f) for f in json.loads(options.loaded)}
-    records = {
-        name: read_record(file, CalculationRecord, allow_toy=toy) for name, file in files.items()
-    }
-    poses = {
-        name: read_record(file, CalculationRecord, allow_toy=toy) for name, file in loaded.items()
-    }
+    records, poses = _calculations(files, toy), _calculations(loaded, toy)
     pose = best_pose(poses) or ""
     record = _record(options, records, poses, files, loaded, pose, toy)
     write_record(record, options.out)
     step.say(f"hop: {record.status} {record.reason}")
 
 
+def _calculations(files: dict[str, Path], toy: bool) -> dict[str, CalculationRecord]:
+    return {name: read_record(f, CalculationRecord, allow_toy=toy) for name, f in files.items()}
+
+
+def _relaxed(record: CalculationRecord, file: Path) -> Atoms:
+    return read(file.parent / record.final.file, format="extxyz")
+
+
 def _record(options, records, poses, files, loaded, pose, toy) -> HopRecord:
     chosen = poses[pose] if pose else records["pristine"]
+    inputs = [r.provenance.physics_hash for r in (*records.values(), chosen)]
     base = {
         "toy": toy,
         "address": step.address(options),
@@ -49,9 +52,7 @@ def _record(options, records, poses, files, loaded, pose, toy) -> HopRecord:
         "pose": pose,
         "provenance": Provenance(
             revision=REVISIONS["migration"],
-            physics_hash=digest(
-                [r.provenance.physics_hash for r in (*records.values(), chosen)], 16
-            ),
+            physics_hash=digest(inputs, 16),
             versions={name: version(name) for name in ("ase", "numpy")},
             command=options.recompute,
         ),
@@ -63,15 +64,8 @@ def _record(options, records, poses, files, loaded, pose, toy) -> HopRecord:
         bad.append("no relaxed pose")
     if bad:
         return HopRecord(status="missing", reason="; ".join(bad), **base)
-    atoms = {
-        name: read(files[name].parent / r.final.file, format="extxyz")
-        for name, r in records.items()
-    }
-    slab = (
-        read(loaded[pose].parent / chosen.final.file, format="extxyz")
-        if pose
-        else atoms["pristine"]
-    )
+    atoms = {name: _relaxed(record, files[name]) for name, record in records.items()}
+    slab = _relaxed(chosen, loaded[pose]) if pose else atoms["pristine"]
     try:
         hop = hop_beside_hole(atoms["pristine"], atoms["socket"], slab, options.element)
     except BuildError as error:
@@ -79,14 +73,11 @@ def _record(options, records, poses, files, loaded, pose, toy) -> HopRecord:
     ends = {}
     for name in ("start", "end"):
         file = options.out.parent / name / "build.extxyz"
-        ends[name] = jobs.structure_ref(
-            jobs.write_structure(getattr(hop, name), file), file, options.out
-        )
+        written = jobs.write_structure(getattr(hop, name), file)
+        ends[name] = jobs.structure_ref(written, file, options.out)
     return HopRecord(
         status="ok",
-        vacancy=hop.vacancy,
-        hopper=hop.hopper,
-        moved=hop.moved,
+        **{name: getattr(hop, name) for name in ("vacancy", "hopper", "moved")},
         distance_ang=round(hop.distance_ang, 4),
         initial=ends["start"],
         final=ends["end"],
