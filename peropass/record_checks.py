@@ -21,7 +21,7 @@ from peropass.records import (
 
 STEP_ENERGY_TOLERANCE_EV = 2e-6  # histories are rounded to 1e-6 eV
 BARRIER_TOLERANCE_EV = 3e-5  # energies of a path are rounded to 1e-5 eV
-EOS_TOLERANCE_ANG, EOS_TOLERANCE_EV = 0.004, 0.003
+EOS_TOLERANCE_ANG, EOS_TOLERANCE_EV = 0.0005, 0.0005
 
 
 @dataclass
@@ -232,14 +232,13 @@ def toy_spin(record: CalculationRecord, file: Path) -> bool:
 
 
 def _check_eos(folder: Folder, file: Path, record: EosRecord, findings: Findings) -> None:
-    from peropass.engine.equation_of_state import fit
+    from peropass.engine.equation_of_state import fit, points_of_one_scan
 
     _check_settings(folder, file, record, findings)
     if record.a_ang is None or record.energy is None:
         return
-    near = sorted(record.points, key=lambda point: abs(point.a_ang - record.a_ang))[:5]
-    near = sorted(near, key=lambda point: point.a_ang)
-    found = fit([p.a_ang for p in near], [p.energy_eV for p in near])
+    scan = points_of_one_scan(record.points, record.a_ang)
+    found = fit([p.a_ang for p in scan], [p.energy_eV for p in scan]) if scan else None
     findings.count("equations of state")
     if found is None or abs(found.a_ang - record.a_ang) > EOS_TOLERANCE_ANG:
         findings.deviate(

@@ -160,6 +160,21 @@ def _run_alone(
     return record
 
 
+def points_of_one_scan(points: list[EosPoint], a_ang: float) -> list[EosPoint]:
+    """The points of the scan whose centre is nearest to `a_ang`; empty where no five points make a scan.
+
+    A record lists the points of all scans of its bulk, with and without dispersion and of centres that were shifted. Five points
+    picked from two scans lie closer together and fit worse.
+    """
+    scans = []
+    for centre in points:
+        wanted = [centre.a_ang * (1 + strain) for strain in STRAINS]
+        found = [min(points, key=lambda p, a=a: abs(p.a_ang - a)) for a in wanted]
+        if all(abs(p.a_ang - a) < 0.0015 for p, a in zip(found, wanted, strict=True)):
+            scans.append((abs(centre.a_ang - a_ang), found))
+    return min(scans, key=lambda scan: scan[0])[1] if scans else []
+
+
 def scaled(cell: Atoms, a_ang: float) -> Atoms:
     """`cell` with its lattice constant set to `a_ang`, fractional coordinates kept."""
     atoms = cell.copy()

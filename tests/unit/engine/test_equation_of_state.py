@@ -12,7 +12,7 @@ from peropass.engine import equation_of_state as eos
 from peropass.engine.electronic import TOY_VOLUME_PER_ATOM_ANG3, ToyEngine
 from peropass.engine.jobs import Job
 from peropass.engine.protocol import load_protocols
-from peropass.records import Address, EosRecord, read_record
+from peropass.records import Address, EosPoint, EosRecord, read_record
 
 TOY = load_protocols(PROTOCOLS_FILE)["toy"]
 A_TOY = (5 * TOY_VOLUME_PER_ATOM_ANG3) ** (1 / 3)  # where the toy engine has its minimum
@@ -158,3 +158,12 @@ def test_the_published_value_is_a_check_next_to_the_found_one(tmp_path):
     assert "5.98" in check.limit
     assert "somebody 1999" in check.limit
     assert check.passed == (abs(record.a_without_dispersion_ang - 5.98) <= 0.02)
+
+
+def test_the_points_of_one_scan_are_told_from_those_of_another():
+    """Two interleaved scans of 2 + 2 strains of 1.2 %, as a run with and without dispersion leaves them."""
+    constants = [round(c * (1 + s), 3) for c in (5.9, 5.95) for s in eos.STRAINS]
+    points = [EosPoint(a_ang=a, energy_eV=0.0) for a in sorted(constants)]
+    assert [p.a_ang for p in eos.points_of_one_scan(points, 5.907)] == constants[:5]
+    assert [p.a_ang for p in eos.points_of_one_scan(points, 5.948)] == constants[5:]
+    assert eos.points_of_one_scan(points[:4], 5.9) == []
