@@ -55,22 +55,23 @@ print(len(jobs))
 def rows(number: int) -> list[str]:
     """Rows that are sound on paper and, as far as the library goes, all different."""
     from peropass.chemistry.library import load_library, plan_model
+    from peropass.chemistry.molecules import composition
     from peropass.errors import PeropassError
 
     found, library = [], load_library()
     sound: dict[tuple, bool] = {}
     for copy, tail, halide, (key, entry) in itertools.product(
-        range(9), TAILS, HALIDES, library.entries.items()
+        range(30), TAILS, HALIDES, library.entries.items()
     ):
         if len(found) == number:
             return found
-        if (key, tail) not in sound:
+        if (key, tail, halide) not in sound:
             try:
-                plan_model(entry, halide="Br", tail_carbons=tail)
-                sound[key, tail] = True
+                parts = plan_model(entry, halide=halide or "Br", tail_carbons=tail).parts
+                sound[key, tail, halide] = not halide or halide in composition(".".join(parts))
             except PeropassError:
-                sound[key, tail] = False
-        if sound[key, tail]:
+                sound[key, tail, halide] = False
+        if sound[key, tail, halide]:
             role = ", role: native" if (key, tail, halide, copy) == ("ma-br", 1, "", 0) else ""
             own = f", halide: {halide}" if halide else ""
             name = f"{key[:40]}-{tail}{halide or 'x'}{copy}"
