@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from peropass.analysis.level_classes import TRAP_LABELS
 from peropass.records import ControlRow, GapState, SiteRecord
 
 LABEL_WORDS = {
@@ -80,9 +81,20 @@ def _outcome(control: Asked, record: SiteRecord, found: Mapping[str, SiteRecord]
         return "as expected" if record.n_ligand_levels else "differs"
     wanted = control.expected == "trap"
     outcomes = {n > 0 for n in (low, high, record.n_traps + record.n_ligand_levels)}
-    if len(outcomes) > 1:
+    if len(outcomes) > 1 or (outcomes == {False} and _deep_but_extended(record)):
         return "undecided"
     return "as expected" if outcomes == {wanted} else "differs"
+
+
+def _deep_but_extended(record: SiteRecord) -> bool:
+    """Whether a level lies inside the gap and is no trap only because the whole cell holds it.
+
+    In a small cell nothing can be more local than the edges of the host, so that this is no evidence of a clean gap.
+    """
+    return any(
+        state.depth_eV > (record.margin_eV or 0.0) and state.label not in TRAP_LABELS
+        for state in record.states
+    )
 
 
 def _compared(record: SiteRecord, other: SiteRecord | None) -> str:
@@ -115,9 +127,7 @@ def in_words(record: SiteRecord) -> str:
         head += (
             f" ({record.n_traps_low} to {record.n_traps_high} within the error of the alignment)"
         )
-    shown = sorted(
-        counted, key=lambda s: (s.label not in ("localised-trap", "ligand-level"), -s.depth_eV)
-    )
+    shown = sorted(counted, key=lambda s: (s.label not in TRAP_LABELS, -s.depth_eV))
     states = "; ".join(_state(state) for state in shown[:MOST_STATES])
     gaps = f"gap {record.gap_eV:.2f} eV, pristine {record.gap_pristine_eV:.2f} eV"
     return "; ".join(part for part in (head, states, gaps) if part)

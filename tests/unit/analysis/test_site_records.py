@@ -76,6 +76,16 @@ def test_what_hangs_on_the_alignment_is_undecided():
     assert "0 to 1 within the error of the alignment" in in_words(found)
 
 
+@pytest.mark.parametrize("expected", ["no-trap", "shallow-or-host-like", "trap"])
+def test_a_deep_level_that_fills_the_cell_decides_nothing(expected):
+    """No more local than the edges beside it, 0.7 eV inside the gap: a cell that small can neither show nor exclude a trap."""
+    model = vacancy()
+    found = site(model.add(GAP - 0.7, 1.0, model.spread("Pb", P)))
+    assert (found.n_traps, found.n_traps_low, found.n_traps_high) == (0, 0, 0)
+    assert any("a larger cell would decide" in flag for flag in found.flags)
+    assert outcome(expected, found) == "undecided"
+
+
 def test_deeper_is_a_fraction_of_each_gap_beyond_the_margin():
     deep, shallow = site(dangling_lead(vacancy(), 0.9)), site(dangling_lead(vacancy(), 0.3))
     rows = [asked("survey", "one"), asked("deeper-than", "two", than="one")]
