@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from peropass.errors import InputError
-from peropass.records import RankedRow, ReactionEnergy, write_text
+from peropass.records import Channel, RankedRow, ReactionEnergy, write_text
 from peropass.report.collect import Collection, Evidence, Key, collect, row_key
 
 PAGE_FILE = "compare.html"
@@ -94,7 +94,7 @@ def _move(key: Key, a: Evidence | None, b: Evidence | None, common: Sequence[str
     causes: tuple[str, ...] = ()
     if beyond or within:
         causes = (*_row_causes(a, b), *(common if a.row.rank != b.row.rank else ()))
-        causes = causes or ("other candidates moved past it",)
+        causes = causes or (_no_cause(a.row, b.row),)
     return Move(key, label, a.row, b.row, tuple(beyond), tuple(within), causes)
 
 
@@ -159,8 +159,22 @@ def _campaign_causes(a: Collection, b: Collection) -> list[str]:
 
 def _row_causes(a: Evidence, b: Evidence) -> list[str]:
     """Differences in what stands behind one row, most telling first."""
-    causes = _settings(a, b) + _structure(a, b) + _revisions(a, b) + _references(a, b)
+    causes = (
+        _settings(a, b)
+        + _conditions(a, b)
+        + _structure(a, b)
+        + _revisions(a, b)
+        + _references(a, b)
+        + _desorption(a, b)
+    )
     return list(dict.fromkeys(causes))
+
+
+def _no_cause(a: RankedRow, b: RankedRow) -> str:
+    """What may be said of a move for which no record differs in what is compared."""
+    same = all(getattr(a, value) == getattr(b, value) for _, value, _ in ENERGIES)
+    same = same and (a.status, a.trap_verdict) == (b.status, b.trap_verdict)
+    return "other candidates moved past it" if same else "not found in the records"
 
 
 def _settings(a: Evidence, b: Evidence) -> list[str]:
@@ -178,6 +192,37 @@ def _settings(a: Evidence, b: Evidence) -> list[str]:
     if not changed and any(x.settings_hash != y.settings_hash for x, y in pairs):
         return ["settings"]
     return changed
+
+
+def _conditions(a: Evidence, b: Evidence) -> list[str]:
+    """Temperature, concentration and solvent of the ladder of desorption that differ."""
+    x, y = _cheapest(a), _cheapest(b)
+    if x is None or y is None:
+        return []
+    keys = ("temperature_K", "concentration_M", "solvent")
+    before, after = ({key: getattr(channel, key) for key in keys} for channel in (x, y))
+    return [f"settings: lability.{text}" for text in _differences(before, after)]
+
+
+def _desorption(a: Evidence, b: Evidence) -> list[str]:
+    """Items of the cheapest way to leave that differ beyond its electronic energy."""
+    x, y = _cheapest(a), _cheapest(b)
+    if x is None or y is None:
+        return []
+    if x.name != y.name:
+        return [f"cheapest channel: {x.name} -> {y.name}"]
+    return [
+        f"{item} of the channel {x.name}: {y.terms[item] - value:+.4f} eV"
+        for item, value in x.terms.items()
+        if item in y.terms and abs(y.terms[item] - value) > TOLD_EV
+    ]
+
+
+def _cheapest(one: Evidence) -> Channel | None:
+    """The channel whose free energy is the lability of the row."""
+    channels = one.candidate.channels if one.candidate is not None else []
+    known = [channel for channel in channels if channel.free_energy_eV is not None]
+    return min(known, key=lambda channel: channel.free_energy_eV, default=None)
 
 
 def _structure(a: Evidence, b: Evidence) -> list[str]:

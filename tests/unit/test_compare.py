@@ -98,6 +98,28 @@ def verdict(folder: Path) -> str | None:
     return next(r for r in collect(folder).ranking.rows if r.candidate == "topo").trap_verdict
 
 
+def test_the_solvent_of_the_desorption_is_named_as_the_cause(first: Path, second: Path) -> None:
+    def dissolve(data):
+        for channel in data["channels"]:
+            channel["solvent"] = "ethylacetate"
+            if channel["free_energy_eV"] is not None:
+                channel["free_energy_eV"] -= 1.0
+                channel["terms"]["translation"] -= 1.0
+
+    edit(second / TOPO / "candidate.record.json", dissolve)
+    row = next(r for r in collect(first).ranking.rows if r.candidate == "topo")
+    edit_row(second, lability_eV=row.lability_eV - 1.0)
+    told = causes(first, second)
+    assert told.startswith("settings: lability.solvent toluene -> ethylacetate")
+    assert "translation of the channel" in told and told.endswith(": -1.0000 eV")
+
+
+def test_a_move_that_no_record_explains_is_told_as_such(first: Path, second: Path) -> None:
+    row = next(r for r in collect(first).ranking.rows if r.candidate == "topo")
+    edit_row(second, lability_eV=row.lability_eV + 1.0)
+    assert causes(first, second) == "not found in the records"
+
+
 def test_another_geometry_is_named_as_the_cause(first: Path, second: Path) -> None:
     edit(second / TOPO / "p00/relax.record.json", lambda d: d["final"].update(hash="another"))
     edit_row(second, lability_eV=5.0)
