@@ -140,30 +140,45 @@ def own_edge_traps(
 ) -> list[str]:
     """Edges of a slab that are themselves localised levels, in words; empty for a clean slab.
 
-    An edge is suspect when it stands off from the next level of its band by more than the margin and
-    lives on at most half as many atoms as the median of the ten levels behind it. Without this test a
-    pristine slab with a surface trap would call its own trap an edge.
+    The levels of one band, at the k-point and spin of its edge, are followed from the edge to the first step wider than the margin. What
+    lies before it is suspect where each of these levels lives on at most half as many atoms as the median of the ten levels behind.
+    Without this test a pristine slab with a surface trap would call its own trap an edge.
     """
     limits = thresholds or Thresholds()
     own = lv.spectrum(record, kind)
     filled = own.filling > 0.5
     found = []
     for name, members, sign in (("VBM", filled, -1.0), ("CBM", ~filled, 1.0)):
-        index = np.flatnonzero(members)
-        index = index[np.argsort(sign * own.energies_eV[index], kind="stable")]
-        _, first = np.unique(own.group[index], return_index=True)
-        ordered = index[np.sort(first)][:11]
-        if len(ordered) < 3:
+        ordered = _levels_from_edge(own, members, sign)
+        steps = np.abs(np.diff(own.energies_eV[ordered]))
+        wide = np.flatnonzero(steps > limits.margin_eV)
+        if not len(wide):
             continue
-        step = abs(float(own.energies_eV[ordered[1]] - own.energies_eV[ordered[0]]))
-        behind = np.median([lv.participation_number(own.weights[i]) for i in ordered[1:]])
-        ratio = lv.participation_number(own.weights[ordered[0]]) / float(behind)
-        if step > limits.margin_eV and ratio <= limits.participation_ratio:
+        before, behind = np.split(ordered, [wide[0] + 1])
+        if len(behind) < 2:
+            continue
+        most = max(lv.participation_number(own.weights[i]) for i in before)
+        usual = np.median([lv.participation_number(own.weights[i]) for i in behind[:10]])
+        ratio = most / float(usual)
+        if ratio <= limits.participation_ratio:
+            others = f" with {len(before) - 1} more" if len(before) > 1 else ""
             found.append(
-                f"{name} of the slab stands {step:.2f} eV off its band and lives on {ratio:.2f} times "
+                f"{name} of the slab{others} stands {steps[wide[0]]:.2f} eV off its band and lives on {ratio:.2f} times "
                 f"as many atoms (limits {limits.margin_eV:.2f} eV, {limits.participation_ratio:.2f})"
             )
     return found
+
+
+def _levels_from_edge(own: lv.Spectrum, members: np.ndarray, sign: float) -> np.ndarray:
+    """One state per degenerate level among `members` at the k-point and spin of their edge, edge first."""
+    index = np.flatnonzero(members)
+    index = index[np.argsort(sign * own.energies_eV[index], kind="stable")]
+    if not len(index):
+        return index
+    at_edge = (own.kpoint[index] == own.kpoint[index[0]]) & (own.spin[index] == own.spin[index[0]])
+    index = index[at_edge]
+    _, first = np.unique(own.group[index], return_index=True)
+    return index[np.sort(first)]
 
 
 def assess(

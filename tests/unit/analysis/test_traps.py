@@ -82,6 +82,31 @@ def test_a_localised_level_at_the_edge_of_the_reference_is_reported():
     assert "CBM of the slab stands 0.80 eV off" in own_edge_traps(slab)[0]
 
 
+def at_two_k_points(record):
+    """The same levels at a second k-point."""
+    levels = record.soc
+    n = len(levels.spin)
+    names = ("energies_eV", "filling", "spin", "weights")
+    twice = {name: getattr(levels, name) * 2 for name in names}
+    return record.model_copy(
+        update={"soc": levels.model_copy(update={**twice, "kpoint": [0] * n + [1] * n})}
+    )
+
+
+def test_a_trap_of_the_reference_is_found_with_company():
+    """Neither a second trap beside it, nor the same trap at another k-point, is the band behind it."""
+    lone = dangling_lead(pristine(), GAP - 0.8).record()
+    assert own_edge_traps(at_two_k_points(lone)) == own_edge_traps(lone)
+    pair = dangling_lead(dangling_lead(pristine(), GAP - 0.8), GAP - 0.75).record()
+    assert "CBM of the slab with 1 more stands 0.75 eV off" in own_edge_traps(pair)[0]
+
+
+def test_an_extended_level_apart_from_its_band_is_no_trap_of_the_reference():
+    slab = pristine()
+    slab.add(GAP - 0.8, 0.0, slab.spread("Pb", P))
+    assert own_edge_traps(slab.record()) == []
+
+
 def test_dangling_level_in_words():
     found = gap_states(pristine().record(), dangling_lead(vacancy(), 0.7).record())
     state = found.states[0]
@@ -258,18 +283,7 @@ def test_ionisation_energy_follows_the_dipole_of_the_ligand():
 def test_traps_at_several_k_points_are_one_trap():
     """A defect band is one level per k-point, not one trap per k-point."""
     p, s = pristine().record(), dangling_lead(vacancy(), 0.7).record()
-
-    def doubled(record):
-        levels = record.soc
-        n = len(levels.spin)
-        twice = {
-            name: getattr(levels, name) * 2
-            for name in ("energies_eV", "filling", "spin", "weights")
-        }
-        two_kpoints = levels.model_copy(update={**twice, "kpoint": [0] * n + [1] * n})
-        return record.model_copy(update={"soc": two_kpoints})
-
-    found = gap_states(doubled(p), doubled(s))
+    found = gap_states(at_two_k_points(p), at_two_k_points(s))
     assert len(found.states) == 2
     assert found.n_traps == 1
     assert found.states[0].index == found.states[1].index
