@@ -27,7 +27,13 @@ def find_defect_atoms(pristine: LevelsRecord, system: LevelsRecord) -> list[int]
     fill it. Neighbours are the atoms within 1.3 bond lengths, the bond length being the distance from
     the site to the nearest atom of the pristine slab.
     """
-    matched = _matched(pristine, system)
+    return defect_atoms_of(pristine, system, match_slabs(pristine, system))
+
+
+def defect_atoms_of(
+    pristine: LevelsRecord, system: LevelsRecord, matched: dict[int, int]
+) -> list[int]:
+    """`find_defect_atoms` for slabs whose atoms are matched already (pristine atom -> atom of `system`)."""
     slab = _slab_atoms(system)
     if not slab:
         return []
@@ -47,8 +53,20 @@ def find_defect_atoms(pristine: LevelsRecord, system: LevelsRecord) -> list[int]
 
 def map_to_pristine(pristine: LevelsRecord, system: LevelsRecord, atoms: list[int]) -> list[int]:
     """The atoms of the pristine slab that correspond to `atoms` of the system; added atoms have none."""
-    back = {there: here for here, there in _matched(pristine, system).items()}
+    return matched_atoms(match_slabs(pristine, system), atoms)
+
+
+def matched_atoms(matched: dict[int, int], atoms: list[int]) -> list[int]:
+    """The keys of `matched` whose values are among `atoms`, sorted."""
+    back = {there: here for here, there in matched.items()}
     return sorted(back[i] for i in atoms if i in back)
+
+
+def match_slabs(pristine: LevelsRecord, system: LevelsRecord) -> dict[int, int]:
+    """Slab atoms of `pristine` -> the same atoms of `system`; ligand atoms and atoms that are gone have no partner."""
+    return match_atoms(
+        pristine, system, _slab_atoms(pristine), _slab_atoms(system), within_ang=SAME_ATOM_ANG
+    )
 
 
 def refuse_unequal(pristine: LevelsRecord, system: LevelsRecord) -> None:
@@ -67,10 +85,7 @@ def refuse_unequal(pristine: LevelsRecord, system: LevelsRecord) -> None:
             raise AnalysisRefused(
                 f"levels of site {site}: {record.n_electrons} electrons without spin polarisation"
             )
-    for what in ("host", "termination"):
-        a, b = getattr(pristine.address, what), getattr(system.address, what)
-        if a != b:
-            raise AnalysisRefused(f"edges of another slab: {what} {a} against {b}")
+    _refuse_foreign_edges(pristine, system)
     if pristine.settings_hash != system.settings_hash:
         raise AnalysisRefused(
             f"settings differ: {pristine.settings_hash} against {system.settings_hash}"
@@ -83,10 +98,22 @@ def refuse_unequal(pristine: LevelsRecord, system: LevelsRecord) -> None:
     refuse_other_lateral_cell(pristine, system)
 
 
-def _matched(pristine: LevelsRecord, system: LevelsRecord) -> dict[int, int]:
-    return match_atoms(
-        pristine, system, _slab_atoms(pristine), _slab_atoms(system), within_ang=SAME_ATOM_ANG
-    )
+def _refuse_foreign_edges(pristine: LevelsRecord, system: LevelsRecord) -> None:
+    """Refuse a reference whose edges are not the slab's own: another face or thickness, a defect or a ligand in it."""
+    for what in ("host", "termination"):
+        a, b = getattr(pristine.address, what), getattr(system.address, what)
+        if a != b:
+            raise AnalysisRefused(f"edges of another slab: {what} {a} against {b}")
+    if pristine.address.site not in ("pristine", "none") or any(pristine.fragment):
+        raise AnalysisRefused(
+            f"edges of another slab: the reference is site {pristine.address.site} with "
+            f"{sum(map(bool, pristine.fragment))} ligand atoms, not a bare pristine slab"
+        )
+    thickness = [max(record.layer, default=0) for record in (pristine, system)]
+    if thickness[0] != thickness[1]:
+        raise AnalysisRefused(
+            f"edges of another slab: {thickness[0]} atomic layers against {thickness[1]}; a thin slab is confined"
+        )
 
 
 def _slab_atoms(record: LevelsRecord) -> list[int]:

@@ -310,6 +310,27 @@ REFUSALS = {
 }
 
 
+REFERENCES = {
+    "a defect": (
+        {"address": Address(campaign="c", protocol="p", host="h", termination="t", site="V-Cs")},
+        "site V-Cs",
+    ),
+    "a ligand": ({"fragment": [0] * 11 + [1]}, "1 ligand atoms"),
+    "another thickness": (
+        {"layer": [5] * 3 + [4] * 3 + [3] * 3 + [1] * 3},
+        "5 atomic layers against 4",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", REFERENCES)
+def test_edges_are_those_of_a_bare_pristine_slab_of_equal_thickness(case):
+    changes, message = REFERENCES[case]
+    p, s, x = (m.record() for m in build("healed"))
+    with pytest.raises(AnalysisRefused, match=message):
+        assess(p.model_copy(update=changes), s, x)
+
+
 @pytest.mark.parametrize("case", REFUSALS)
 def test_refused_with_the_reason(case):
     changes, message = REFUSALS[case]
