@@ -193,3 +193,15 @@ def test_bad_input_exits_with_two(first: Path, second: Path, spoil: str, capsys)
         ranking.write_text("{")
     assert cli(["compare", str(first), str(second), "--no-html"]) == 2
     assert len(capsys.readouterr().err.strip().splitlines()) == 1
+
+
+def test_two_committed_runs_differ_in_their_solvent_alone() -> None:
+    """The quickstart in toluene and in ethyl acetate: one setting, named for every row that moved."""
+    reference = Path(__file__).resolve().parents[2] / "results" / "reference"
+    result = found(reference / "quickstart", reference / "quickstart-ethylacetate")
+    assert result.common == () and result.left_out == ()
+    moved = [*result.beyond, *result.within]
+    assert len(moved) == 8
+    for move in moved:
+        assert move.causes[0] == "settings: lability.solvent toluene -> ethylacetate"
+        assert [c for c in move.causes[1:] if not c.startswith("solvation of the channel")] == []
