@@ -5,6 +5,9 @@
 Same functional, dispersion, cutoff, real-space grid, k-points, smearing, SCF tolerances and force limit as the protocol `smoke`, so that
 total energies may be subtracted from those of a campaign; everything else is what ASE 3.29 and GPAW 26.7 do when they are told nothing.
 Imports nothing of peropass, so that it stays what it claims to be.
+
+A run that was killed continues from its last step, with BFGS's own Hessian; the SCF cycle that finds the density again is not counted, so that
+its cost is that of a run without interruption.
 """
 
 import json
@@ -12,6 +15,7 @@ import os
 import resource
 import sys
 import time
+from pathlib import Path
 
 import numpy as np
 from ase import Atoms
@@ -50,40 +54,62 @@ def closest(part, slab):
     return both.get_all_distances(mic=True)[: len(slab), len(slab) :].min()
 
 
+def put(part, atom, place, along, to):
+    """`part` turned so that the vector `along` points to `to`, with `atom` at `place`."""
+    part.rotate(along, to, center=part.positions[atom])
+    part.positions += place - part.positions[atom]
+    return part
+
+
+def lifted(part, slab):
+    """As low as it may be without touching."""
+    while closest(part, slab) < NEAREST:
+        part.positions[:, 2] += 0.1
+    return part
+
+
 def place(ligand, slab, molecule):
     """The ligand where a chemist would put it by eye."""
     lead = slab.positions[exposed_lead(slab)]
     bromide = Atoms("Br", [lead + [0, 0, PB_BR]])
+    cation = cation_place(slab)
     if ligand in ("csbr", "kx"):
-        return Atoms({"csbr": "Cs", "kx": "K"}[ligand], [cation_place(slab)]) + bromide
-    part = molecule.copy()
-    part.pbc = False
-    symbols = part.get_chemical_symbols()
+        return Atoms({"csbr": "Cs", "kx": "K"}[ligand], [cation]) + bromide
+    part = Atoms(molecule.symbols, molecule.positions)
+    symbols, x = part.get_chemical_symbols(), part.positions
+    across = cation - lead
+    across[2] = 0
+    if ligand == "znx2":  # lying: one bromide on the exposed Pb, the other over the A hole
+        first, second = (a.index for a in part if a.symbol == "Br")
+        part = put(part, first, lead + [0, 0, PB_BR], x[second] - x[first], across)
+        return lifted(part, slab)
     if ligand == "topo":  # the P=O bond upright on the exposed Pb
         oxygen, phosphorus = symbols.index("O"), symbols.index("P")
-        part.rotate(part.positions[phosphorus] - part.positions[oxygen], "z", center="COM")
-        part.positions += lead + [0, 0, PB_O] - part.positions[oxygen]
-        return part
+        return put(part, oxygen, lead + [0, 0, PB_O], x[phosphorus] - x[oxygen], (0, 0, 1))
     if ligand in ("ma-br", "ddab"):  # the ammonium over the A hole, carbon up
         del part[symbols.index("Br")]
         nitrogen = part.get_chemical_symbols().index("N")
         carbon = part.get_chemical_symbols().index("C")
-        part.rotate(part.positions[carbon] - part.positions[nitrogen], "z", center="COM")
-        part.positions += cation_place(slab) - part.positions[nitrogen]
-        while closest(part, slab) < NEAREST:
-            part.positions[:, 2] += 0.1
-        return part + bromide
-    raise SystemExit(f"{ligand}: no place picked by hand; known: csbr, kx, topo, ma-br, ddab")
+        axis = part.positions[carbon] - part.positions[nitrogen]
+        return lifted(put(part, nitrogen, cation, axis, (0, 0, 1)), slab) + bromide
+    if ligand == "dbsa":  # caesium in the A hole, three oxygens down on the exposed Pb, methyl up
+        del part[symbols.index("Cs")]
+        sulfur, carbon = (part.get_chemical_symbols().index(s) for s in "SC")
+        axis = part.positions[carbon] - part.positions[sulfur]
+        part = put(part, sulfur, lead + [0, 0, PB_O], axis, (0, 0, 1))
+        oxygens = [a.z for a in part if a.symbol == "O"]
+        part.positions[:, 2] += lead[2] + PB_O - min(oxygens)
+        return Atoms("Cs", [cation]) + lifted(part, slab)
+    if ligand == "taurine":  # the ammonium over the A hole, the sulfonate towards the exposed Pb
+        nitrogen, sulfur = symbols.index("N"), symbols.index("S")
+        return lifted(put(part, nitrogen, cation, x[sulfur] - x[nitrogen], -across), slab)
+    raise SystemExit(
+        f"{ligand}: no place picked by hand; known: csbr, kx, znx2, topo, ma-br, ddab, dbsa, taurine"
+    )
 
 
-def main():
-    ligand, socket, out = sys.argv[1:4]
-    slab = read(socket)
-    molecule = read(sys.argv[4]) if len(sys.argv) > 4 else None
-    atoms = Atoms(slab.symbols, slab.positions, cell=slab.cell, pbc=slab.pbc)
-    atoms += place(ligand, slab, molecule)
-    atoms.set_constraint(slab.constraints)
-    iterations = []
+def calculator(txt):
+    """GPAW with the settings of the protocol and nothing else, and D3(BJ)."""
     gpaw = GPAW(
         mode={"name": "pw", "ecut": 300},
         gpts=GRID,
@@ -93,29 +119,64 @@ def main():
         convergence={"energy": 1e-5, "density": 1e-4, "eigenstates": 1e-6},
         poissonsolver={"dipolelayer": "xy"},
         symmetry={"point_group": False},
-        txt=out.replace(".json", ".gpaw.txt"),
+        txt=txt,
     )
+    return gpaw, SumCalculator([gpaw, DFTD3(method="PBE", damping="d3bj")])
+
+
+def write(data, path):
+    path.with_suffix(".tmp").write_text(json.dumps(data))
+    os.replace(path.with_suffix(".tmp"), path)
+
+
+def main():
+    ligand, socket, out = sys.argv[1], sys.argv[2], Path(sys.argv[3])
+    slab = read(socket)
+    molecule = read(sys.argv[4]) if len(sys.argv) > 4 else None
+    atoms = Atoms(slab.symbols, slab.positions, cell=slab.cell, pbc=slab.pbc)
+    atoms += place(ligand, slab, molecule)
+    atoms.set_constraint(slab.constraints)
+    state, hessian = out.with_suffix(".state.json"), out.with_suffix(".hessian.json")
+    iterations = []
+    gpaw, atoms.calc = calculator(out.with_suffix(".gpaw.txt"))
     gpaw.hooks["scf_step"] = lambda context: iterations.append(1)
-    atoms.calc = SumCalculator([gpaw, DFTD3(method="PBE", damping="d3bj")])
+    before = {"ionic_steps": 0, "scf_iterations": 0, "wall_s": 0.0, "cpu_s": 0.0, "attempts": 0}
+    hessian.unlink(missing_ok=True)
+    if state.exists():
+        before = json.loads(state.read_text())
+        atoms.positions = before["positions_ang"]
+        if before["hessian"]:
+            hessian.write_text(before["hessian"])
+        atoms.get_forces()
+        iterations.clear()
     start, busy = time.monotonic(), time.process_time()
-    search = BFGS(atoms, logfile=out.replace(".json", ".bfgs.txt"))
-    converged = search.run(fmax=FMAX, steps=MAX_STEPS)
-    found = {
-        "candidate": ligand,
-        "converged": bool(converged),
-        "energy_eV": float(atoms.get_potential_energy()),
-        "fmax_eV_per_ang": float(np.linalg.norm(atoms.get_forces(), axis=1).max()),
-        "ionic_steps": int(search.nsteps) + 1,
-        "scf_iterations": len(iterations),
-        "wall_s": round(time.monotonic() - start, 1),
-        "cpu_s": round(time.process_time() - busy, 1),
-        "peak_MB": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1),
-        "positions_ang": np.round(atoms.positions, 5).tolist(),
-        "symbols": atoms.get_chemical_symbols(),
-    }
-    with open(out + ".tmp", "w", encoding="utf-8") as stream:
-        json.dump(found, stream)
-    os.replace(out + ".tmp", out)
+    search = BFGS(atoms, restart=str(hessian), logfile=str(out.with_suffix(".bfgs.txt")))
+    search.nsteps = max(0, before["ionic_steps"] - 1)
+
+    def found():
+        return {
+            "candidate": ligand,
+            "energy_eV": float(atoms.get_potential_energy()),
+            "fmax_eV_per_ang": float(np.linalg.norm(atoms.get_forces(), axis=1).max()),
+            "ionic_steps": int(search.nsteps) + 1,
+            "scf_iterations": before["scf_iterations"] + len(iterations),
+            "wall_s": round(before["wall_s"] + time.monotonic() - start, 1),
+            "cpu_s": round(before["cpu_s"] + time.process_time() - busy, 1),
+            "peak_MB": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1),
+            "attempts": before["attempts"] + 1,
+            "positions_ang": np.round(atoms.positions, 7).tolist(),
+            "symbols": atoms.get_chemical_symbols(),
+        }
+
+    def keep():
+        curvature = hessian.read_text() if hessian.exists() else ""
+        write({**found(), "hessian": curvature}, state)
+
+    search.attach(keep)
+    converged = search.run(fmax=FMAX, steps=MAX_STEPS - search.nsteps)
+    write({**found(), "converged": bool(converged)}, out)
+    for file in (state, hessian):
+        file.unlink(missing_ok=True)
 
 
 if __name__ == "__main__":
