@@ -19,6 +19,7 @@ from peropass.records import Check, LevelsRecord
 SPREAD_LIMIT_EV = 0.05
 CROSS_CHECK_LIMIT_EV = 0.10
 FROZEN_MATCH_ANG = 0.05
+LATERAL = (-2, -1, 0, 1, 2)
 
 
 @dataclass(frozen=True)
@@ -155,12 +156,11 @@ def match_atoms(
 def lateral_distances(a_ang: np.ndarray, b_ang: np.ndarray, cell_ang: np.ndarray) -> np.ndarray:
     """Distances (n, m) between points (n, 3) and (m, 3), periodic along the first two cell vectors."""
     difference = a_ang[:, None, :] - b_ang[None, :, :]
-    images = [
-        i * cell_ang[0] + j * cell_ang[1] for i in (-2, -1, 0, 1, 2) for j in (-2, -1, 0, 1, 2)
-    ]
+    images = np.array([i * cell_ang[0] + j * cell_ang[1] for i in LATERAL for j in LATERAL])
     fraction = difference @ np.linalg.inv(cell_ang)
     wrapped = difference - np.round(fraction[..., :2]) @ cell_ang[:2]
-    return np.min([np.linalg.norm(wrapped + image, axis=-1) for image in images], axis=0)
+    x, y, z = (wrapped[..., k, None] + images[:, k] for k in range(3))
+    return np.sqrt((x * x + y * y + z * z).min(axis=-1))
 
 
 def refuse_other_lateral_cell(reference: LevelsRecord, system: LevelsRecord) -> None:

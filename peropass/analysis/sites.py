@@ -10,6 +10,7 @@ import numpy as np
 
 from peropass.analysis import levels as lv
 from peropass.analysis.alignment import Alignment
+from peropass.analysis.gap_levels import GapLevels, HostGap, own_edge_traps, pair_slabs
 from peropass.analysis.level_classes import Thresholds
 from peropass.analysis.surface_thermo import (
     EV_PER_ANG2_IN_J_PER_M2,
@@ -19,7 +20,6 @@ from peropass.analysis.surface_thermo import (
     phases_from_records,
     surface_energy,
 )
-from peropass.analysis.traps import GapAnalysis, gap_states, own_edge_traps
 from peropass.errors import AnalysisRefused, MissingTerm, SettingsMismatch
 from peropass.records import (
     CalculationRecord,
@@ -42,29 +42,21 @@ def trap_fields(
     Raises
     ------
     AnalysisRefused
-        As `traps.gap_states`.
+        As `gap_levels.gap_states`.
     """
     limits = thresholds or Thresholds()
     kind: lv.LevelKind = "hse_soc" if pristine.hse_soc and system.hse_soc else "soc"
 
-    def analyse(level: lv.LevelKind, **changes: float) -> GapAnalysis:
-        return gap_states(pristine, system, kind=level, thresholds=limits, **changes)
-
-    found = analyse(kind)
-    error = found.alignment.uncertainty_eV
-    variants = [
-        found,
-        analyse(kind, shift_eV=-error),
-        analyse(kind, shift_eV=error),
-        analyse(kind, margin_eV=limits.margin_eV),
-    ]
-    counts = [variant.n_all for variant in variants]
-    scalar = analyse("scalar") if pristine.scalar and system.scalar else None
+    host, pair = HostGap(pristine, kind), pair_slabs(pristine, system)
+    variants = GapLevels(host, pair, limits).variants
+    found, counts = variants[0], [variant.n_all for variant in variants]
+    scalar = None
+    if pristine.scalar and system.scalar:
+        scalar = GapLevels(HostGap(pristine, "scalar"), pair, limits).analyse()
     edges = own_edge_traps(pristine, kind=kind, thresholds=limits)
     own = pristine.address == system.address
     if own:  # its window is its own gap: what can be a trap are its edges
         counts = [len(edges)]
-    vbm, _ = lv.host_edges(lv.spectrum(pristine, kind))
     name = "slab"
     return {
         "levels": kind,
@@ -76,9 +68,7 @@ def trap_fields(
         "gap_scalar_pristine_eV": scalar.gap_pristine_eV if scalar else None,
         "gap_scalar_eV": scalar.gap_eV if scalar else None,
         "ionisation_energy_eV": found.ionisation_energy_eV,
-        "ionisation_energy_pristine_eV": (
-            None if pristine.vacuum_eV is None else float(pristine.vacuum_eV[1] - vbm.energy_eV)
-        ),
+        "ionisation_energy_pristine_eV": host.ionisation_energy_eV,
         "states": found.states,
         "states_scalar": scalar.states if scalar else [],
         "n_traps": len(edges) if own else found.n_traps,

@@ -1,184 +1,39 @@
 """From levels to a verdict: is the trap of a defect healed, and does the ligand bring a new one?
 
-Each level inside the gap of the pristine slab is named by the rule in `level_classes`; this module feeds
-it, counts what it names and compares slabs. See docs/traps.md for formulas and sources.
+`gap_levels` finds and names the levels inside the gap of the pristine slab; this module compares slabs. See docs/traps.md
+for formulas and sources.
 """
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
+from functools import cached_property
 from typing import Literal
 
-import numpy as np
-
 from peropass.analysis import levels as lv
-from peropass.analysis.alignment import Alignment, align
-from peropass.analysis.defects import find_defect_atoms, map_to_pristine, refuse_unequal
-from peropass.analysis.level_classes import (
-    TRAP_LABELS,
-    Label,
-    StateNumbers,
-    Thresholds,
-    classify,
+from peropass.analysis.gap_levels import (
+    GapAnalysis,
+    GapLevels,
+    HostGap,
+    gap_states,
+    own_edge_traps,
+    pair_slabs,
 )
+from peropass.analysis.level_classes import Thresholds
 from peropass.errors import AnalysisRefused
-from peropass.records import Check, GapState, LevelsRecord, TrapReport
+from peropass.records import Check, LevelsRecord, TrapReport
+
+__all__ = [
+    "GapAnalysis",
+    "TrapVerdicts",
+    "Verdict",
+    "assess",
+    "decide",
+    "gap_states",
+    "own_edge_traps",
+]
 
 Verdict = Literal["healed", "partly", "unchanged", "worse", "no-trap-to-heal", "undecided"]
-
-
-@dataclass(frozen=True)
-class GapAnalysis:
-    """Levels of one slab inside the gap of the pristine one, deepest first.
-
-    n_traps counts localised levels and n_ligand_levels levels of the ligand, both as orbitals that take
-    two electrons, at the k-point that has most.
-    """
-
-    kind: lv.LevelKind
-    alignment: Alignment
-    margin_eV: float
-    gap_pristine_eV: float
-    gap_eV: float
-    states: list[GapState]
-    n_traps: int
-    n_ligand_levels: int
-    ionisation_energy_eV: float | None
-    flags: list[str]
-
-    @property
-    def n_all(self) -> int:
-        return self.n_traps + self.n_ligand_levels
-
-    @property
-    def deepest_eV(self) -> float:
-        """Depth of the deepest trap or ligand level; 0 where there is none."""
-        return max((s.depth_eV for s in self.states if s.label in TRAP_LABELS), default=0.0)
-
-
-def gap_states(
-    pristine: LevelsRecord,
-    system: LevelsRecord,
-    *,
-    kind: lv.LevelKind = "soc",
-    defect_atoms: list[int] | None = None,
-    thresholds: Thresholds | None = None,
-    shift_eV: float = 0.0,
-    margin_eV: float | None = None,
-) -> GapAnalysis:
-    """Classify the levels of `system` inside the gap of `pristine`.
-
-    Parameters
-    ----------
-    pristine, system : LevelsRecord
-        Same settings, k-points, lateral cell, host and termination.
-    kind : `scalar`, `soc` or `hse_soc`
-        Level of theory of both; edges and levels are never mixed.
-    defect_atoms : list of int, optional
-        Slab atoms of `system` around the defect; found by comparison with `pristine` if not given.
-    shift_eV : float
-        Extra shift of the system's levels, to test how far the outcome hangs on the alignment.
-    margin_eV : float, optional
-        Distance from the edges inside which nothing is a trap, instead of `Thresholds.margin`.
-
-    Raises
-    ------
-    AnalysisRefused
-        A level set, common frozen atoms or a clean gap are missing, or the two slabs do not belong
-        together.
-    """
-    limits = thresholds or Thresholds()
-    refuse_unequal(pristine, system)
-    alignment = align(pristine, system)
-    host, own = lv.spectrum(pristine, kind), lv.spectrum(system, kind)
-    vbm, cbm = lv.host_edges(host)
-    width = cbm.energy_eV - vbm.energy_eV
-    above = own.energies_eV - alignment.shift_eV + shift_eV - vbm.energy_eV
-    _refuse_uncovered(own, above, width, system)
-    if defect_atoms is None:
-        defect_atoms = find_defect_atoms(pristine, system)
-    margin = limits.margin(alignment.uncertainty_eV) if margin_eV is None else margin_eV
-    context = _Context(
-        pristine=pristine,
-        system=system,
-        vbm=vbm,
-        cbm=cbm,
-        defect_atoms=defect_atoms,
-        defect_atoms_pristine=map_to_pristine(pristine, system, defect_atoms),
-        margin_eV=margin,
-        limits=limits,
-    )
-    states: list[GapState] = []
-    flags = _height_flags(pristine, system)
-    inside = (above > lv.DEGENERACY_EV) & (above < width - lv.DEGENERACY_EV)
-    for group in np.unique(own.group[inside]):
-        members = np.flatnonzero(own.group == group)
-        first = int(members[0])
-        if abs(own.energies_eV[first]) < limits.artefact_eV and own.filling[first] < 0.5:
-            flags.append(f"level {own.index[first]} at exactly 0.000 eV rejected as an artefact")
-            continue
-        state = _gap_state(own, members, float(above[members].mean()), width, context)
-        states.append(state)
-        flags.extend(_state_flags(state, own, members, limits, margin))
-    states.sort(key=lambda s: -s.depth_eV)
-    return GapAnalysis(
-        kind=kind,
-        alignment=alignment,
-        margin_eV=margin,
-        gap_pristine_eV=width,
-        gap_eV=lv.gap(own),
-        states=states,
-        n_traps=_count(states, "localised-trap", own.capacity),
-        n_ligand_levels=_count(states, "ligand-level", own.capacity),
-        ionisation_energy_eV=_ionisation_energy(system, vbm.energy_eV + alignment.shift_eV),
-        flags=flags,
-    )
-
-
-def own_edge_traps(
-    record: LevelsRecord, *, kind: lv.LevelKind = "soc", thresholds: Thresholds | None = None
-) -> list[str]:
-    """Edges of a slab that are themselves localised levels, in words; empty for a clean slab.
-
-    The levels of one band, at the k-point and spin of its edge, are followed from the edge to the first step wider than the margin. What
-    lies before it is suspect where each of these levels lives on at most half as many atoms as the median of the ten levels behind.
-    Without this test a pristine slab with a surface trap would call its own trap an edge.
-    """
-    limits = thresholds or Thresholds()
-    own = lv.spectrum(record, kind)
-    filled = own.filling > 0.5
-    found = []
-    for name, members, sign in (("VBM", filled, -1.0), ("CBM", ~filled, 1.0)):
-        ordered = _levels_from_edge(own, members, sign)
-        steps = np.abs(np.diff(own.energies_eV[ordered]))
-        wide = np.flatnonzero(steps > limits.margin_eV)
-        if not len(wide):
-            continue
-        before, behind = np.split(ordered, [wide[0] + 1])
-        if len(behind) < 2:
-            continue
-        most = max(lv.participation_number(own.weights[i]) for i in before)
-        usual = np.median([lv.participation_number(own.weights[i]) for i in behind[:10]])
-        ratio = most / float(usual)
-        if ratio <= limits.participation_ratio:
-            others = f" with {len(before) - 1} more" if len(before) > 1 else ""
-            found.append(
-                f"{name} of the slab{others} stands {steps[wide[0]]:.2f} eV off its band and lives on {ratio:.2f} times "
-                f"as many atoms (limits {limits.margin_eV:.2f} eV, {limits.participation_ratio:.2f})"
-            )
-    return found
-
-
-def _levels_from_edge(own: lv.Spectrum, members: np.ndarray, sign: float) -> np.ndarray:
-    """One state per degenerate level among `members` at the k-point and spin of their edge, edge first."""
-    index = np.flatnonzero(members)
-    index = index[np.argsort(sign * own.energies_eV[index], kind="stable")]
-    if not len(index):
-        return index
-    at_edge = (own.kpoint[index] == own.kpoint[index[0]]) & (own.spin[index] == own.spin[index[0]])
-    index = index[at_edge]
-    _, first = np.unique(own.group[index], return_index=True)
-    return index[np.sort(first)]
 
 
 def assess(
@@ -202,40 +57,79 @@ def assess(
     AnalysisRefused
         As `gap_states`; also for `kind="scalar"`, which may not decide.
     """
-    if kind == "scalar":
-        raise AnalysisRefused("traps: a verdict needs levels with spin-orbit coupling")
-    limits = thresholds or Thresholds()
-    atoms = (
-        find_defect_atoms(pristine, socket) if socket_defect_atoms is None else socket_defect_atoms,
-        find_defect_atoms(pristine, loaded) if loaded_defect_atoms is None else loaded_defect_atoms,
-    )
+    verdicts = TrapVerdicts(pristine, socket, thresholds, kind, socket_defect_atoms)
+    return verdicts.of(loaded, loaded_defect_atoms)
 
-    def analyse(record: LevelsRecord, level: lv.LevelKind, **changes: float) -> GapAnalysis:
-        around = atoms[0] if record is socket else atoms[1]
-        return gap_states(
-            pristine, record, kind=level, defect_atoms=around, thresholds=limits, **changes
+
+class TrapVerdicts:
+    """Verdicts on slabs loaded on one socket; the pristine slab and the bare socket are analysed once, when first needed.
+
+    Parameters as for `assess`; refused as there.
+    """
+
+    def __init__(
+        self,
+        pristine: LevelsRecord,
+        socket: LevelsRecord,
+        thresholds: Thresholds | None = None,
+        kind: lv.LevelKind = "soc",
+        socket_defect_atoms: list[int] | None = None,
+    ) -> None:
+        if kind == "scalar":
+            raise AnalysisRefused("traps: a verdict needs levels with spin-orbit coupling")
+        self.pristine, self.socket, self.kind = pristine, socket, kind
+        self.limits = thresholds or Thresholds()
+        self._socket_defect_atoms = socket_defect_atoms
+
+    def of(self, loaded: LevelsRecord, defect_atoms: list[int] | None = None) -> TrapReport:
+        """Verdict on one loaded slab.
+
+        Raises
+        ------
+        AnalysisRefused
+            As `gap_states`.
+        """
+        all_before = self._before.variants
+        pair = pair_slabs(self.pristine, loaded, defect_atoms)
+        all_after = GapLevels(self._host, pair, self.limits).variants
+        before, after = all_before[0], all_after[0]
+        verdict, reason = decide(before, after)
+        outcomes = {decide(b, a)[0] for b in all_before for a in all_after}
+        if outcomes != {verdict}:
+            words = " or ".join(sorted(outcomes))
+            verdict, reason = (
+                "undecided",
+                f"within the error of the alignment: {words}; {reason}",
+            )
+        scalar = None
+        if self.pristine.scalar and self.socket.scalar and loaded.scalar:
+            own = GapLevels(self._scalar_host, pair, self.limits).analyse()
+            scalar = self._scalar_before, own
+        return _report(
+            self._host, verdict, reason, before, after, scalar, self._edge_flags, self.limits
         )
 
-    before, after = analyse(socket, kind), analyse(loaded, kind)
-    verdict, reason = decide(before, after)
+    @cached_property
+    def _host(self) -> HostGap:
+        return HostGap(self.pristine, self.kind)
 
-    def variants(record: LevelsRecord, nominal: GapAnalysis) -> list[GapAnalysis]:
-        error = nominal.alignment.uncertainty_eV
-        return [
-            nominal,
-            analyse(record, kind, shift_eV=-error),
-            analyse(record, kind, shift_eV=error),
-            analyse(record, kind, margin_eV=limits.margin_eV),
-        ]
+    @cached_property
+    def _scalar_host(self) -> HostGap:
+        return HostGap(self.pristine, "scalar")
 
-    outcomes = {decide(b, a)[0] for b in variants(socket, before) for a in variants(loaded, after)}
-    if outcomes != {verdict}:
-        words = " or ".join(sorted(outcomes))
-        verdict, reason = "undecided", f"within the error of the alignment: {words}; {reason}"
-    scalar = None
-    if pristine.scalar and socket.scalar and loaded.scalar:
-        scalar = analyse(socket, "scalar"), analyse(loaded, "scalar")
-    return _report(pristine, verdict, reason, before, after, scalar, limits)
+    @cached_property
+    def _before(self) -> GapLevels:
+        pair = pair_slabs(self.pristine, self.socket, self._socket_defect_atoms)
+        return GapLevels(self._host, pair, self.limits)
+
+    @cached_property
+    def _scalar_before(self) -> GapAnalysis:
+        return GapLevels(self._scalar_host, self._before.pair, self.limits).analyse()
+
+    @cached_property
+    def _edge_flags(self) -> list[str]:
+        found = own_edge_traps(self.pristine, kind=self.kind, thresholds=self.limits)
+        return [f"pristine slab: {text}" for text in found]
 
 
 def decide(before: GapAnalysis, after: GapAnalysis) -> tuple[Verdict, str]:
@@ -257,164 +151,16 @@ def decide(before: GapAnalysis, after: GapAnalysis) -> tuple[Verdict, str]:
     return ("worse" if change > 0 else "partly"), depth
 
 
-@dataclass(frozen=True)
-class _Context:
-    """What the numbers of a level are measured against."""
-
-    pristine: LevelsRecord
-    system: LevelsRecord
-    vbm: lv.Edge
-    cbm: lv.Edge
-    defect_atoms: list[int]
-    defect_atoms_pristine: list[int]
-    margin_eV: float
-    limits: Thresholds
-
-
-def _gap_state(
-    own: lv.Spectrum, members: np.ndarray, above: float, width: float, context: _Context
-) -> GapState:
-    first = int(members[0])
-    weights, filling = own.weights[first], float(own.filling[members].mean())
-    edge = context.vbm if above < width - above else context.cbm
-    depth = min(above, width - above)
-    system, pristine, limits = context.system, context.pristine, context.limits
-    ligand_atoms = [i for i, f in enumerate(system.fragment) if f]
-    layers = limits.surface_layers
-    numbers = StateNumbers(
-        depth_eV=depth,
-        margin_eV=context.margin_eV,
-        participation_ratio=lv.participation_number(weights) / edge.n_eff,
-        orbital_difference=lv.orbital_difference(
-            lv.orbital_shares(weights, system.symbols),
-            lv.orbital_shares(edge.weights, pristine.symbols),
-        ),
-        ligand_weight=lv.atom_share(weights, ligand_atoms),
-        defect_weight=lv.atom_share(weights, context.defect_atoms),
-        defect_weight_edge=lv.atom_share(edge.weights, context.defect_atoms_pristine),
-        surface_weight=lv.atom_share(weights, lv.surface_atoms(system, layers)),
-        surface_weight_edge=lv.atom_share(edge.weights, lv.surface_atoms(pristine, layers)),
-        carriers=filling if edge.name == "CBM" else 1.0 - filling,
-    )
-    label, rule = classify(numbers, limits)
-    return GapState(
-        index=int(own.index[first]),
-        spin=int(own.spin[first]),
-        kpoint=int(own.kpoint[first]),
-        degeneracy=len(members),
-        energy_above_vbm_eV=above,
-        nearest_edge=edge.name,
-        depth_eV=depth,
-        depth_fraction=depth / width,
-        filling=filling,
-        participation_ratio=numbers.participation_ratio,
-        defect_weight=numbers.defect_weight,
-        ligand_weight=numbers.ligand_weight,
-        surface_weight=numbers.surface_weight,
-        label=label,
-        character=character(weights, system, pristine, context.defect_atoms),
-        rule=rule,
-    )
-
-
-def character(
-    weights: np.ndarray, system: LevelsRecord, pristine: LevelsRecord, defect_atoms: list[int]
-) -> str:
-    """The two largest shares in words, e.g. `Pb 6p of the exposed Pb, 61 %`."""
-    shares: dict[tuple[str, str, int], float] = {}
-    holders: dict[tuple[str, str, int], set[int]] = {}
-    for atom, symbol in enumerate(system.symbols):
-        region = _region(atom, symbol, system, pristine, defect_atoms)
-        for ell in range(3):
-            key = (region, symbol, ell)
-            shares[key] = shares.get(key, 0.0) + float(weights[atom, ell])
-            holders.setdefault(key, set()).add(atom)
-    words = []
-    for (region, symbol, ell), share in sorted(shares.items(), key=lambda item: -item[1])[:2]:
-        if words and share < 0.2:
-            continue
-        n = len(holders[region, symbol, ell])
-        place = {
-            "ligand": "of the ligand",
-            "foreign": f"of the added {symbol}",
-            "defect": f"of the exposed {symbol}"
-            if n == 1
-            else f"of the {n} {symbol} at the defect",
-            "slab": "of the slab",
-        }[region]
-        words.append(f"{symbol} {lv.shell(symbol, ell)} {place}, {100 * share:.0f} %")
-    return " and ".join(words)
-
-
-def _region(
-    atom: int, symbol: str, system: LevelsRecord, pristine: LevelsRecord, defect_atoms: list[int]
-) -> str:
-    if system.fragment[atom]:
-        return "ligand"
-    if symbol not in pristine.symbols:
-        return "foreign"
-    return "defect" if atom in defect_atoms else "slab"
-
-
-def _height_flags(pristine: LevelsRecord, system: LevelsRecord) -> list[str]:
-    a, b = pristine.cell_ang[2][2], system.cell_ang[2][2]
-    return [f"cell heights differ: {a:.2f} and {b:.2f} Angstrom"] if abs(a - b) > 0.01 else []
-
-
-def _state_flags(
-    state: GapState, own: lv.Spectrum, members: np.ndarray, limits: Thresholds, margin: float
-) -> list[str]:
-    flags = []
-    name = f"level {state.index} ({state.energy_above_vbm_eV:.2f} eV above the VBM)"
-    if own.captured[members].min() < limits.captured:
-        flags.append(f"{name} lives outside the PAW spheres: its atomic shares mean little")
-    if state.label not in TRAP_LABELS and state.depth_eV > margin:
-        flags.append(
-            f"{name} lies {state.depth_eV:.2f} eV inside the gap but is extended ({state.label}): "
-            "a larger cell would decide"
-        )
-    return flags
-
-
-def _count(states: list[GapState], label: Label, capacity: int) -> int:
-    """Orbitals with two electrons each that the levels of one label make up, at the fullest k-point."""
-    electrons: dict[int, int] = {}
-    for state in states:
-        if state.label == label:
-            electrons[state.kpoint] = electrons.get(state.kpoint, 0) + capacity * state.degeneracy
-    return (max(electrons.values()) + 1) // 2 if electrons else 0
-
-
-def _refuse_uncovered(
-    own: lv.Spectrum, above: np.ndarray, width: float, system: LevelsRecord
-) -> None:
-    for s, k in sorted(set(zip(own.spin.tolist(), own.kpoint.tolist(), strict=True))):
-        block = above[(own.spin == s) & (own.kpoint == k)]
-        if block.min() > 0 or block.max() < width:
-            raise AnalysisRefused(
-                f"levels of site {system.address.site}: the listed states of spin {s}, k-point {k} "
-                "do not span the gap of the pristine slab; list more bands"
-            )
-
-
-def _ionisation_energy(system: LevelsRecord, vbm_own_scale_eV: float) -> float | None:
-    """Vacuum level above the loaded face minus the host's valence edge, both on the system's scale."""
-    if system.vacuum_eV is None:
-        return None
-    return float(system.vacuum_eV[1] - vbm_own_scale_eV)
-
-
 def _report(
-    pristine: LevelsRecord,
+    host: HostGap,
     verdict: Verdict,
     reason: str,
     before: GapAnalysis,
     after: GapAnalysis,
     scalar: tuple[GapAnalysis, GapAnalysis] | None,
+    edge_flags: list[str],
     limits: Thresholds,
 ) -> TrapReport:
-    kind = after.kind
-    vbm, _ = lv.host_edges(lv.spectrum(pristine, kind))
     checks: list[Check] = [
         *before.alignment.checks("bare socket"),
         *after.alignment.checks("loaded slab"),
@@ -422,10 +168,7 @@ def _report(
     flags = [
         *before.alignment.flags("bare socket"),
         *after.alignment.flags("loaded slab"),
-        *(
-            f"pristine slab: {text}"
-            for text in own_edge_traps(pristine, kind=kind, thresholds=limits)
-        ),
+        *edge_flags,
         *(f"bare socket: {text}" for text in before.flags),
         *(f"loaded slab: {text}" for text in after.flags),
     ]
@@ -438,7 +181,7 @@ def _report(
         verdict=verdict,
         reason=reason,
         spin_orbit=True,
-        levels=kind,
+        levels=host.kind,
         thresholds={name: float(value) for name, value in asdict(limits).items()},
         alignment_eV=after.alignment.shift_eV,
         alignment_spread_eV=after.alignment.spread_eV,
@@ -453,7 +196,7 @@ def _report(
         gap_eV=after.gap_eV,
         gap_scalar_eV=scalar[1].gap_eV if scalar else None,
         gap_scalar_pristine_eV=scalar[1].gap_pristine_eV if scalar else None,
-        ionisation_energy_pristine_eV=_ionisation_energy(pristine, vbm.energy_eV),
+        ionisation_energy_pristine_eV=host.ionisation_energy_eV,
         ionisation_energy_before_eV=before.ionisation_energy_eV,
         ionisation_energy_eV=after.ionisation_energy_eV,
         states_before=before.states,
