@@ -19,7 +19,6 @@ from markupsafe import Markup
 from peropass.records import Check, write_text
 from peropass.report import payload
 from peropass.report.collect import Collection, collect
-from peropass.report.level_diagram import figure_svg
 from peropass.report.limits import (
     GENERAL_LIMITS,
     assumptions,
@@ -27,7 +26,7 @@ from peropass.report.limits import (
     settings_line,
 )
 from peropass.report.methods import methods, versions
-from peropass.report.sites import site_view, surface_figures
+from peropass.report.sites import site_view, window_views
 from peropass.report.tables import write_tables
 from peropass.report.validation import Comparison, all_passed, checks, comparisons
 
@@ -158,10 +157,7 @@ def build_report(
             if collection.controls is not None
             else {},
             sites=[site_view(one) for one in collection.sites],
-            windows=[
-                (name, figure_svg(figure))
-                for name, figure in surface_figures(collection.sites).items()
-            ],
+            windows=window_views(collection.sites),
         )
     )
     return Report(

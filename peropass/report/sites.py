@@ -15,7 +15,7 @@ from numpy.lib.npyio import NpzFile
 from peropass.analysis.controls import in_words
 from peropass.analysis.level_classes import TRAP_LABELS
 from peropass.analysis.levels import projected_density
-from peropass.records import ControlsRecord, LevelsRecord, SiteRecord
+from peropass.records import ControlsRecord, LevelsRecord, PotentialPoint, SiteRecord
 from peropass.report.electronic_figures import density_figure, state_figure
 from peropass.report.level_diagram import (
     Panel,
@@ -36,6 +36,11 @@ DENSITY_POINTS = 200
 DENSITY_BEYOND_EV = 1.2
 DENSITY_WIDTH_EV = 0.05
 ABOVE_SLAB_ANG = 4.0  # of vacuum that a slice shows
+WINDOW_FIGURES = {
+    "surface": ("surface_J_per_m2", "surface energy (J/m\u00b2)"),
+    "formation": ("formation_eV", "formation energy (eV per cell)"),
+}
+WINDOW_WORDS = {"surface": "Surface energies", "formation": "Formation energies of the defects"}
 PLANE_ATOMS_ANG = 1.5  # atoms this near to the plane of a slice are marked on it
 
 
@@ -131,6 +136,14 @@ def _slices(stored: NpzFile) -> Slices:
     return Slices(**{name: stored[name] for name in Slices.__dataclass_fields__})
 
 
+def window_views(evidence: Sequence[SiteEvidence]) -> list[tuple[str, str]]:
+    """Caption and SVG of each figure over the chemical potentials."""
+    return [
+        (_window_caption(name), figure_svg(figure))
+        for name, figure in surface_figures(evidence).items()
+    ]
+
+
 def site_figures(one: SiteEvidence) -> dict[str, Figure]:
     """Name -> figure, those whose data are there: level diagram, densities of states, slices of states."""
     if one.record.n_traps is None or one.levels is None or one.pristine is None:
@@ -222,37 +235,49 @@ def surface_figures(evidence: Sequence[SiteEvidence]) -> dict[str, Figure]:
     """Host -> figures of what the chemical potentials make of its surfaces and defects, where two phases are known."""
     figures: dict[str, Figure] = {}
     for host in sorted({one.record.address.host for one in evidence}):
-        members = [
-            one
-            for one in evidence
-            if one.record.address.host == host and len(one.record.points) > 1
-        ]
-        for what, label in (
-            ("surface_J_per_m2", "surface energy (J/m\u00b2)"),
-            ("formation_eV", "formation energy (eV per cell)"),
-        ):
-            chosen = [one for one in members if getattr(one.record.points[0], what) is not None]
+        records = [one.record for one in evidence if one.record.address.host == host]
+        for name, (what, label) in WINDOW_FIGURES.items():
+            chosen = [
+                record
+                for record in records
+                if len(record.points) > 1 and getattr(record.points[0], what) is not None
+            ]
             if chosen:
-                figures[f"{host}.{what.rsplit('_', 1)[0].split('_')[0]}"] = _window(
-                    chosen, what, label
-                )
+                figures[f"{host}.{name}"] = _window(chosen, what, label)
     return figures
 
 
-def _window(members: Sequence[SiteEvidence], what: str, label: str) -> Figure:
-    points = sorted(members[0].record.points, key=lambda p: p.dmu_eV)
+def _window(records: Sequence[SiteRecord], what: str, label: str) -> Figure:
+    """One line per slab; window and limits are those of the host, hence the same in each record."""
+    points = records[0].points
     curves = {}
-    for one in members:
-        a = one.record.address
-        ordered = sorted(one.record.points, key=lambda p: p.dmu_eV)
-        curves[f"{a.termination} {a.site}"] = np.array([getattr(p, what) for p in ordered])
+    for record in records:
+        ordered = sorted(record.points, key=lambda p: p.dmu_eV)
+        curves[f"{record.address.termination} {record.address.site}"] = (
+            np.array([p.dmu_eV for p in ordered]),
+            np.array([getattr(p, what) for p in ordered]),
+        )
     return window_figure(
-        np.array([p.dmu_eV for p in points]),
         curves,
+        {p.phase: p.dmu_eV for p in points},
+        window_eV=_allowed(points),
         salt=next(p.phase for p in points if p.dmu_eV == 0.0),
         ylabel=label,
-        poor_phase=points[0].phase,
-        rich_phase=points[-1].phase,
+        note=records[0].thermo_note,
+    )
+
+
+def _allowed(points: Sequence[PotentialPoint]) -> tuple[float, float] | None:
+    """Lowest and highest chemical potential that no known phase forbids."""
+    inside = [p.dmu_eV for p in points if p.inside is not False]
+    return (min(inside), max(inside)) if inside else None
+
+
+def _window_caption(name: str) -> str:
+    host, what = name.rsplit(".", 1)
+    return (
+        f"{WINDOW_WORDS[what]} of {host} over the chemical potential of its A-site salt. Dotted: in equilibrium with the phase named; "
+        "shaded: no phase that was computed is more stable than the host."
     )
 
 

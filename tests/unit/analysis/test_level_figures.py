@@ -106,18 +106,29 @@ def test_density_of_states_and_slice_have_units(case):
     assert "pseudo density" in figure_svg(cut)
 
 
-def test_surface_figure_names_the_phases_that_end_the_window():
-    window = chemical_window(Phases(host=-17.3, ax=-6.0, bx2=-11.0))
-    dmu = window.grid(5)
-    svg = figure_svg(
-        window_figure(
-            dmu,
-            {"V-CsBr": 1 + dmu},
+def test_surface_figure_names_each_phase_and_shades_the_window():
+    """Two phases that lie on one another share a label; an empty window is not shaded and says so."""
+    dmu = chemical_window(Phases(host=-17.3, ax=-6.0, bx2=-11.0)).grid(5)
+    limits = {"PbBr2": dmu[0], "CsPb2Br5": -0.2, "Cs4PbBr6": -0.001, "CsBr": 0.0}
+
+    def drawn(window, note=""):
+        figure = window_figure(
+            {"V-CsBr": (dmu, 1 + dmu)},
+            limits,
+            window_eV=window,
             salt="CsBr",
             ylabel="formation energy (eV)",
-            poor_phase="PbBr2",
-            rich_phase="CsBr",
+            note=note,
         )
-    )
-    for text in ("formation energy (eV)", "PbBr2", "V-CsBr"):
+        return figure, figure_svg(figure)
+
+    figure, svg = drawn((-0.2, -0.001))
+    for text in ("formation energy (eV)", ">PbBr2<", ">CsPb2Br5<", ">Cs4PbBr6, CsBr<", "V-CsBr"):
         assert text in svg
+    low, high = figure.axes[0].get_xlim()
+    assert low < dmu[0]
+    assert high > 0.0
+    assert len(figure.axes[0].patches) == 1
+    empty, svg = drawn(None, "window empty")
+    assert len(empty.axes[0].patches) == 0
+    assert "window empty" in svg
