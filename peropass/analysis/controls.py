@@ -76,9 +76,9 @@ def _outcome(control: Asked, record: SiteRecord, found: Mapping[str, SiteRecord]
         return "surveyed"
     if control.expected == "deeper-than":
         return _compared(record, found.get(control.than or ""))
-    low, high = record.n_traps_low or 0, record.n_traps_high or 0
     if control.expected == "ligand-level":
-        return "as expected" if record.n_ligand_levels else "differs"
+        return _has_ligand_level(record)
+    low, high = record.n_traps_low or 0, record.n_traps_high or 0
     wanted = control.expected == "trap"
     outcomes = {n > 0 for n in (low, high, record.n_traps + record.n_ligand_levels)}
     if len(outcomes) > 1 or (outcomes == {False} and _deep_but_extended(record)):
@@ -97,6 +97,17 @@ def _deep_but_extended(record: SiteRecord) -> bool:
     )
 
 
+def _has_ligand_level(record: SiteRecord) -> str:
+    """As expected where a level of the ligand stays inside the gap within the error of the alignment, undecided where it may."""
+    margin, error = record.margin_eV or 0.0, record.alignment_error_eV or 0.0
+    held = [s for s in record.states if s.ligand_weight >= record.thresholds["ligand_weight"]]
+    if any(s.label == "ligand-level" and s.depth_eV - error > margin for s in held):
+        return "as expected"
+    narrowest = min(margin - error, record.thresholds["margin_eV"])
+    enters = (record.n_traps_high or 0) > record.n_traps + record.n_ligand_levels
+    return "undecided" if enters or any(s.depth_eV > narrowest for s in held) else "differs"
+
+
 def _compared(record: SiteRecord, other: SiteRecord | None) -> str:
     """Depth of the deepest level, as a fraction of each host's own gap, beyond both margins."""
     if other is None or other.n_traps is None:
@@ -106,6 +117,25 @@ def _compared(record: SiteRecord, other: SiteRecord | None) -> str:
     if abs(here - there) <= margin:
         return "undecided"
     return "as expected" if here > there else "differs"
+
+
+def survives(record: SiteRecord) -> bool:
+    """Whether a localised level with spin-orbit coupling is counted in every variant of the alignment; a ligand's own level is none."""
+    return bool(record.n_traps) and (record.n_traps_low or 0) > (record.n_ligand_levels or 0)
+
+
+def may_survive(record: SiteRecord) -> bool:
+    """Whether one is counted in some variant of the alignment, or a level inside the gap fills the whole cell."""
+    if record.n_traps is None or survives(record):
+        return False
+    high = (record.n_traps_high or 0) > (record.n_ligand_levels or 0)
+    return high or _deep_but_extended(record)
+
+
+def deepest_trap(record: SiteRecord) -> GapState | None:
+    """The localised level farthest from both edges; None where there is none, and for an edge that is one."""
+    traps = [state for state in record.states if state.label == "localised-trap"]
+    return max(traps, key=lambda state: state.depth_eV, default=None)
 
 
 def in_words(record: SiteRecord) -> str:

@@ -1,9 +1,16 @@
 """One slab against the pristine one: counts on synthetic spectra, formation energies by their identities."""
 
 import pytest
-from level_model import GAP, P, dangling_lead, pristine, vacancy
+from level_model import GAP, LIGAND, Model, P, dangling_lead, ligand_level, pristine, vacancy
 
-from peropass.analysis.controls import Asked, in_words, judge
+from peropass.analysis.controls import (
+    Asked,
+    deepest_trap,
+    in_words,
+    judge,
+    may_survive,
+    survives,
+)
 from peropass.analysis.sites import thermo_fields, trap_fields
 from peropass.records import (
     Address,
@@ -65,15 +72,49 @@ def test_a_pristine_slab_is_judged_by_its_own_edges():
 
 def test_what_hangs_on_the_alignment_is_undecided():
     """Frozen potentials scatter by 0.2 eV: a level 0.25 eV deep is a trap without the wider margin only."""
-    model = dangling_lead(vacancy(), 0.25)
+    found = poorly_aligned(dangling_lead(vacancy(), 0.25))
+    assert (found.n_traps_low, found.n_traps_high) == (0, 1)
+    assert outcome("trap", found) == outcome("no-trap", found) == "undecided"
+    assert "0 to 1 within the error of the alignment" in in_words(found)
+
+
+def poorly_aligned(model):
+    """The model's site with frozen potentials that scatter by 0.2 eV: error 0.115, margin 0.231 eV."""
     record = model.record()
     potentials = list(record.atomic_potentials_eV)
     for atom, change in zip(record.fixed, (-0.245, 0.0, 0.245), strict=True):
         potentials[atom] += change
-    found = site(model, atomic_potentials_eV=potentials)
-    assert (found.n_traps_low, found.n_traps_high) == (0, 1)
-    assert outcome("trap", found) == outcome("no-trap", found) == "undecided"
-    assert "0 to 1 within the error of the alignment" in in_words(found)
+    return site(model, atomic_potentials_eV=potentials)
+
+
+def loaded():
+    return Model(ligand=LIGAND)
+
+
+def test_a_level_counts_as_the_ligands_only_where_the_alignment_holds_it_inside():
+    assert outcome("ligand-level", site(ligand_level(loaded(), 0.7))) == "as expected"
+    assert outcome("ligand-level", site(loaded())) == "differs"
+    assert outcome("ligand-level", site(dangling_lead(loaded(), 0.7))) == "differs"
+    assert outcome("ligand-level", site(ligand_level(loaded(), 0.05))) == "differs"
+    for depth, expected in ((0.36, "as expected"), (0.33, "undecided"), (0.12, "undecided")):
+        assert outcome("ligand-level", poorly_aligned(ligand_level(loaded(), depth))) == expected
+
+
+def test_a_site_has_a_trap_that_survives_only_where_every_variant_counts_it():
+    """The deepest trap is the deepest level that is one, not the deepest level."""
+    sure = site(dangling_lead(vacancy(), 0.4))
+    unsure = poorly_aligned(dangling_lead(vacancy(), 0.25))
+    ligands = site(ligand_level(loaded(), 0.7))
+    extended = vacancy()
+    extended = site(extended.add(GAP - 0.7, 1.0, extended.spread("Pb", P)))
+    found = [(survives(r), may_survive(r)) for r in (sure, unsure, ligands, extended)]
+    assert found == [(True, False), (False, True), (False, False), (False, True)]
+    assert not survives(site(vacancy()))
+    both = dangling_lead(vacancy(), 0.4)
+    both = site(both.add(GAP - 0.9, 0.0, both.spread("Pb", P)))
+    assert both.states[0].label == "host-like"
+    assert deepest_trap(both).depth_eV == pytest.approx(0.4)
+    assert deepest_trap(site(vacancy())) is None
 
 
 @pytest.mark.parametrize("expected", ["no-trap", "shallow-or-host-like", "trap"])
