@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from pathlib import Path
 
+from peropass.analysis.controls import deepest_trap, may_survive, survives
 from peropass.errors import RecordError
 from peropass.records import ControlRow, ControlsRecord, SiteRecord, read_record
 
+Pairs = list[tuple[ControlRow, SiteRecord | None]]
+WINDOW_WORDS = {"surface": "Surface energies", "formation": "Formation energies of the defects"}
 FOLDER = Path("results/reference/controls")
 PAGE = Path("docs/controls.md")
 HEAD = """# Controls of the trap analysis
@@ -57,7 +60,7 @@ def controls_page(folder: Path = FOLDER) -> str | None:
             "|---|---|",
             *(f"| {_slab(row)} | {_cell(row.found)} |" for row in survey),
             "",
-            *_verdict(record.rows),
+            *_survivors([(row, sites[row.name]) for row in _unique(record.rows)]),
             "",
             "## Alignment and gaps",
             "",
@@ -71,6 +74,7 @@ def controls_page(folder: Path = FOLDER) -> str | None:
             "## Formation and surface energies",
             "",
             *_thermo([(row, sites[row.name]) for row in _unique(record.rows)]),
+            *_pictures(folder),
             LIMITS.strip("\n"),
             "",
         ]
@@ -122,14 +126,66 @@ def _known(row: ControlRow) -> str:
     return "| " + " | ".join(_cell(text) for text in cells) + " |"
 
 
-def _verdict(rows: list[ControlRow]) -> list[str]:
-    """The sites that have a trap in all variants, deepest first."""
-    trapped = [row for row in rows if "localised trap" in row.found.split(";")[0]]
-    if not trapped:
-        return ["No site that was run has a localised level that survives spin-orbit coupling."]
-    trapped.sort(key=lambda row: -(row.deepest_fraction or 0.0))
-    names = ", ".join(f"`{row.termination} {row.site}` ({row.host})" for row in trapped)
-    return [f"Sites with a localised level that survives spin-orbit coupling, deepest first: {names}."]
+def _survivors(pairs: Pairs) -> list[str]:
+    """Every slab with its counts without and with spin-orbit coupling, then the sites whose level survives, deepest first."""
+    lines = [
+        "Orbitals that are traps inside the gap of the pristine slab (of a pristine slab: edges of its own that are localised levels), without and with spin-orbit coupling; with it the range within the",
+        "error of the alignment. Deepest trap: distance to the nearer edge.",
+        "",
+        "| slab | without | with | deepest trap | survives |",
+        "|---|---|---|---|---|",
+    ]
+    judged = [(row, site) for row, site in pairs if site is not None and site.n_traps is not None]
+    for row, site in judged:
+        low, high = site.n_traps_low, site.n_traps_high
+        trap = deepest_trap(site)
+        depth = (
+            "-"
+            if trap is None
+            else f"{trap.depth_eV:.2f} eV ({100 * trap.depth_fraction:.0f} %), {trap.character}"
+        )
+        word = "yes" if survives(site) else "undecided" if may_survive(site) else "no"
+        own = (
+            row.site == "pristine" and not row.candidate
+        )  # its edges are looked at with coupling only
+        without = "-" if own or site.n_traps_scalar is None else f"{site.n_traps_scalar}"
+        counted = f"{low}" if low == high else f"{low} to {high}"
+        lines.append(f"| {_slab(row)} | {without} | {counted} | {_cell(depth)} | {word} |")
+    return [*lines, "", *_named(judged)]
+
+
+def _named(judged: list[tuple[ControlRow, SiteRecord]]) -> list[str]:
+    def depth(site: SiteRecord) -> float:
+        trap = deepest_trap(site)
+        return trap.depth_fraction if trap else 0.0
+
+    sure = sorted((p for p in judged if survives(p[1])), key=lambda p: -depth(p[1]))
+    unsure = [row for row, site in judged if may_survive(site)]
+    lines = [
+        "Sites with a localised level that survives spin-orbit coupling in every variant of the alignment, deepest first: "
+        f"{_slabs([row for row, _ in sure])}."
+        if sure
+        else "No site that was run has a localised level that survives spin-orbit coupling in every variant of the alignment."
+    ]
+    if unsure:
+        lines.append(f"Undecided in these cells: {_slabs(unsure)}.")
+    return lines
+
+
+def _slabs(rows: list[ControlRow]) -> str:
+    return ", ".join(f"`{row.termination} {row.site}` ({row.host})" for row in rows)
+
+
+def _pictures(folder: Path) -> list[str]:
+    """Figures over the chemical potentials that are committed with the campaign, by their names."""
+    found = sorted((folder / "figures").glob("window.*.svg"))
+    lines = [f"![{_title(file)}](../{FOLDER}/figures/{file.name})" for file in found]
+    return [*lines, ""] if lines else []
+
+
+def _title(file: Path) -> str:
+    _, host, what, _ = file.name.split(".")
+    return f"{WINDOW_WORDS[what]} of {host} over the chemical potential of its A-site salt"
 
 
 def _number(value: float | None, digits: int = 3) -> str:
@@ -152,7 +208,7 @@ def _numbers(row: ControlRow, site: SiteRecord | None) -> str:
     return "| " + " | ".join(cells) + " |"
 
 
-def _thermo(pairs: list[tuple[ControlRow, SiteRecord | None]]) -> list[str]:
+def _thermo(pairs: Pairs) -> list[str]:
     lines = [
         "At each phase that ends the chemical potentials (section 7 of [traps.md](traps.md)); defects per cell, pristine slabs in J/m2 as the mean of",
         "a relaxed and a frozen face.",
