@@ -49,11 +49,22 @@ class SlabGeometry:
     of_slab: np.ndarray
 
 
-def measure(loaded: SlabGeometry, clean: SlabGeometry) -> Distortion:
+class CleanSlab:
+    """The clean slab, measured once for all slabs that are held against it."""
+
+    def __init__(self, slab: SlabGeometry) -> None:
+        self.slab = slab
+        self.cutoff_ang = bond_cutoff(slab)
+        self.octahedral = _octahedral(slab, self.cutoff_ang)
+        self.n_bonded = _coordination(slab, self.cutoff_ang)
+
+
+def measure(loaded: SlabGeometry, clean: CleanSlab | SlabGeometry) -> Distortion:
     """Distortion of `loaded` with the clean slab's own numbers beside it."""
-    cutoff = bond_cutoff(clean)
-    now, before = _octahedral(loaded, cutoff), _octahedral(clean, cutoff)
-    shift, broken = _damage(loaded, clean, cutoff)
+    if isinstance(clean, SlabGeometry):
+        clean = CleanSlab(clean)
+    now, before = _octahedral(loaded, clean.cutoff_ang), clean.octahedral
+    shift, broken = _damage(loaded, clean)
     return Distortion(
         pb_x_pb_angle_deg=now.get("pb_x_pb_angle_deg"),
         bond_length_distortion=now.get("bond_length_distortion"),
@@ -149,28 +160,30 @@ def _octahedral(slab: SlabGeometry, cutoff: float) -> dict[str, float | None]:
     return found
 
 
-def _damage(loaded: SlabGeometry, clean: SlabGeometry, cutoff: float) -> tuple[float | None, int]:
+def _coordination(slab: SlabGeometry, cutoff: float) -> np.ndarray:
+    """Number of X within the cutoff of each atom, images counted separately, shape (n,)."""
+    x = np.flatnonzero(slab.roles == "X")
+    vectors = _vectors(slab, np.arange(len(slab.symbols)), x)
+    return (np.linalg.norm(vectors, axis=-1) <= cutoff).sum(axis=(1, 2))
+
+
+def _damage(loaded: SlabGeometry, clean_slab: CleanSlab) -> tuple[float | None, int]:
     """Largest move of a slab atom against the clean slab, and the B atoms that lost an X neighbour."""
+    clean = clean_slab.slab
     own, reference = np.flatnonzero(loaded.of_slab), np.flatnonzero(clean.of_slab)
     if not len(own) or not len(reference):
         return None, 0
     shifts = np.array(list(itertools.product((-1, 0, 1), repeat=2)), float) @ clean.cell_ang[:2]
     plain = loaded.positions_ang[own][:, None] - clean.positions_ang[reference][None]
     distances = np.linalg.norm(plain[:, :, None, :] + shifts, axis=-1).min(axis=-1)
-    same = np.array([[loaded.symbols[i] == clean.symbols[j] for j in reference] for i in own])
+    same = np.array(loaded.symbols)[own][:, None] == np.array(clean.symbols)[reference][None]
     distances = np.where(same, distances, np.inf)
     nearest = distances.argmin(axis=1)
     moved = distances[np.arange(len(own)), nearest]
     known = moved[np.isfinite(moved)]
     largest = float(known.max()) if len(known) else None
-    broken = 0
-    x_now, x_before = np.flatnonzero(loaded.roles == "X"), np.flatnonzero(clean.roles == "X")
-    for row, atom in enumerate(own):
-        if loaded.roles[atom] != "B":
-            continue
-        now = len(_bonds(loaded, np.array([atom]), x_now, cutoff)[0])
-        partner = reference[nearest[row]]
-        before = len(_bonds(clean, np.array([partner]), x_before, cutoff)[0])
-        if moved[row] > MATCH_LIMIT_ANG or now < before:
-            broken += 1
-    return largest, broken
+    lost = (
+        _coordination(loaded, clean_slab.cutoff_ang)[own] < clean_slab.n_bonded[reference[nearest]]
+    )
+    broken = (loaded.roles[own] == "B") & ((moved > MATCH_LIMIT_ANG) | lost)
+    return largest, int(broken.sum())

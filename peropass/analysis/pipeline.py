@@ -84,6 +84,8 @@ class CandidateInputs:
     levels_pristine, levels_socket : LevelsRecord or None
     levels_loaded : mapping
         Pose id -> levels.
+    verdicts : TrapVerdicts or None
+        Of `levels_pristine` and `levels_socket`, where other candidates share them; made here otherwise.
     thermo : mapping
         Gas species name -> thermo record.
     files : mapping
@@ -107,6 +109,7 @@ class CandidateInputs:
     levels_pristine: LevelsRecord | None = None
     levels_socket: LevelsRecord | None = None
     levels_loaded: Mapping[str, LevelsRecord] = field(default_factory=dict)
+    verdicts: traps.TrapVerdicts | None = None
     thermo: Mapping[str, ThermoRecord] = field(default_factory=dict)
     files: Mapping[str, str] = field(default_factory=dict)
     dispersion: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
@@ -378,7 +381,10 @@ def _traps(inputs: CandidateInputs, pose: str) -> tuple[TrapReport | None, str]:
     if bad:
         return None, f"no trap verdict: levels of {', '.join(bad)}"
     try:
-        return traps.assess(inputs.levels_pristine, inputs.levels_socket, loaded), ""
+        verdicts = inputs.verdicts or traps.TrapVerdicts(
+            inputs.levels_pristine, inputs.levels_socket
+        )
+        return verdicts.of(loaded), ""
     except AnalysisRefused as refusal:
         return None, f"no trap verdict: {refusal}"
 

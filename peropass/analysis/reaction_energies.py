@@ -265,7 +265,9 @@ def _check_same_cell(
     equation: str, one: tuple[str, CalculationRecord], other: tuple[str, CalculationRecord]
 ) -> None:
     (one_name, a), (other_name, b) = one, other
-    if not np.allclose(a.cell_ang, b.cell_ang, rtol=0, atol=CELL_TOLERANCE_ANG):
+    if a.cell_ang != b.cell_ang and not np.allclose(
+        a.cell_ang, b.cell_ang, rtol=0, atol=CELL_TOLERANCE_ANG
+    ):
         raise SettingsMismatch(
             f"{equation}: cells differ: {other_name} {_diagonal(b)} A, {one_name} {_diagonal(a)} A"
         )

@@ -15,6 +15,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -217,6 +218,7 @@ class ReservoirTerms:
     zero_point: float
 
 
+@lru_cache(maxsize=256)
 def reservoir_free_energy(formula: str, temperature_K: float) -> ReservoirTerms | None:
     """Free energy of the vibrations of a bulk reservoir per formula unit; None if its entropy is not listed."""
     entropy = STANDARD_ENTROPIES.get(formula)

@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING
 
 from peropass.chemistry.entries import AnchorOverride, LigandEntry, Truncation, Variant
 from peropass.errors import InputError
+
+if TYPE_CHECKING:
+    from peropass.chemistry.model import Anchor
+    from peropass.chemistry.truncation import TruncatedPart
 
 
 @dataclass(frozen=True)
@@ -46,7 +52,7 @@ def plan_model(
     where = f"{entry.where}.{'smiles' if variant == 'default' else f'variants.{variant}.smiles'}"
     full = _complete_set(entry, spec, halide, partner, where)
     full_parts = split_parts(full, where)
-    pieces, text = _truncate(entry, spec, full_parts, tail_carbons)
+    pieces, text = _truncate(entry, spec, full, full_parts, tail_carbons)
     offsets, heavy = [], 0
     for part in full_parts:
         offsets.append(heavy)
@@ -134,8 +140,10 @@ def _complete_set(
     return ".".join([smiles, *[ion] * (-charge // ion_charge)])
 
 
-def _truncate(entry: LigandEntry, spec: Variant, full_parts: list, tail_carbons: int | None):
-    from peropass.chemistry.truncation import cut_tails, has_tails, keep_whole, replace_by_fragment
+def _truncate(
+    entry: LigandEntry, spec: Variant, full: str, full_parts: list, tail_carbons: int | None
+) -> tuple[list[TruncatedPart], str]:
+    from peropass.chemistry.truncation import keep_whole, replace_by_fragment
 
     policy: Truncation = spec.truncate
     where = f"{entry.where}.truncate"
@@ -151,10 +159,11 @@ def _truncate(entry: LigandEntry, spec: Variant, full_parts: list, tail_carbons:
     given = policy.tails if tail_carbons is None else tail_carbons
     counts = given if isinstance(given, tuple) else (given,)
     pieces, used = [], []
-    for part in full_parts:
+    for part in full.split("."):
         carbons = counts[min(len(used), len(counts) - 1)]
-        pieces.append(cut_tails(part, carbons, where))
-        if has_tails(part):
+        piece, tailed = _cut(part, carbons, where)
+        pieces.append(piece)
+        if tailed:
             used.append(carbons)
     removed = sum(piece.removed for piece in pieces)
     if not removed:
@@ -164,26 +173,45 @@ def _truncate(entry: LigandEntry, spec: Variant, full_parts: list, tail_carbons:
     return pieces, f"tails cut to {lengths} carbon{plural} ({removed} carbon atoms fewer)"
 
 
+@lru_cache(maxsize=4096)
+def _cut(smiles: str, carbons: int, where: str) -> tuple[TruncatedPart, bool]:
+    """One full part with its tails cut, and whether it has any."""
+    from peropass.chemistry.molecules import parse
+    from peropass.chemistry.truncation import cut_tails, has_tails
+
+    molecule = parse(smiles, where)
+    return cut_tails(molecule, carbons, where), has_tails(molecule)
+
+
 def _anchors(
     entry: LigandEntry, spec: Variant, pieces: list, variant: str, needed: bool
 ) -> tuple[tuple, ...]:
     """Anchors of each part: the library's where it replaces the rules, else by rule, plus its additions."""
-    from peropass.chemistry.anchors import find_anchors
     from peropass.chemistry.conformers import with_hydrogens
 
-    molecules = [with_hydrogens(piece.smiles) for piece in pieces]
     prefix = entry.where if variant == "default" else f"{entry.where}.variants.{variant}"
+    given = spec.anchors or spec.more_anchors
+    molecules = [with_hydrogens(piece.smiles) if given else None for piece in pieces]
     replaced = _apply_overrides(spec.anchors, molecules, f"{prefix}.anchors")
     added = _apply_overrides(spec.more_anchors, molecules, f"{prefix}.more_anchors")
     anchors = []
-    for piece, molecule, own, more in zip(pieces, molecules, replaced, added, strict=True):
-        found = (*(own or find_anchors(molecule)), *more)
+    for piece, own, more in zip(pieces, replaced, added, strict=True):
+        found = (*(own or _anchors_by_rule(piece.smiles)), *more)
         if needed and not found:
             raise InputError(
                 f"{prefix}.anchors", f"no anchor by rule in {piece.smiles}", "anchors by SMARTS"
             )
         anchors.append(tuple(found))
     return tuple(anchors)
+
+
+@lru_cache(maxsize=4096)
+def _anchors_by_rule(smiles: str) -> tuple[Anchor, ...]:
+    """Anchors of one part of a model, hydrogens counted."""
+    from peropass.chemistry.anchors import find_anchors
+    from peropass.chemistry.conformers import with_hydrogens
+
+    return find_anchors(with_hydrogens(smiles))
 
 
 def _apply_overrides(given: tuple[AnchorOverride, ...], molecules: list, where: str) -> list[list]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cache, cached_property, lru_cache
 from typing import TYPE_CHECKING
 
 from peropass.chemistry import acid_base
@@ -93,6 +93,7 @@ def variant_id(entry: LigandEntry, variant: str) -> str:
     return entry.id if variant == "default" else f"{entry.id}-{variant}"
 
 
+@lru_cache(maxsize=4096)
 def molecule_id(smiles: str) -> str:
     """Folder name of a molecule that is no entry of its own: Hill formula and a hash of canonical SMILES."""
     from rdkit import Chem
@@ -259,6 +260,7 @@ class _Setting:
         name = f"{self.slab_name}[{self.site}]:{guest.name.removesuffix('(g)')}"
         return Species(name, add({"[slab]": 1}, guest.composition))
 
+    @cached_property
     def parts(self) -> list[tuple[str, int]]:
         """SMILES and charge of each part of the set."""
         return [
@@ -269,10 +271,10 @@ class _Setting:
         ]
 
     def cations(self) -> list[tuple[str, int]]:
-        return [part for part in self.parts() if part[1] > 0]
+        return [part for part in self.parts if part[1] > 0]
 
     def anions(self) -> list[tuple[str, int]]:
-        return [part for part in self.parts() if part[1] < 0]
+        return [part for part in self.parts if part[1] < 0]
 
 
 # ASSUME every set is bound from the gas, metal halides as MXn molecules too. Their solids lie 1-4 eV lower and by different amounts:
@@ -401,7 +403,7 @@ def _proton_channel(setting: _Setting) -> PlannedReaction:
 
 
 def _proton_products(setting: _Setting) -> tuple[tuple[str, ...] | None, str]:
-    parts = setting.parts()
+    parts = setting.parts
     if not setting.cations():
         zwitterions = [text for text, _ in parts if "+" in text and "-" in text]
         if setting.entry.ligand_class != "zwitterion" or not zwitterions:

@@ -72,18 +72,18 @@ class Reaction:
 
 def imbalance(terms: Iterable[tuple[float, Species]]) -> dict[str, Fraction]:
     """Excess of each element, and of ``charge``, on the product side; empty if balanced."""
-    total: dict[str, Fraction] = {}
+    total: dict[str, int | Fraction] = {}
     for coefficient, species in terms:
         factor = as_fraction(coefficient)
         for element, count in species.composition.items():
-            total[element] = total.get(element, Fraction(0)) + factor * as_fraction(count)
-        total["charge"] = total.get("charge", Fraction(0)) + factor * species.charge
-    return {key: value for key, value in sorted(total.items()) if value}
+            total[element] = total.get(element, 0) + factor * as_fraction(count)
+        total["charge"] = total.get("charge", 0) + factor * species.charge
+    return {key: Fraction(value) for key, value in sorted(total.items()) if value}
 
 
-def as_fraction(value: float) -> Fraction:
-    """Exact small fraction of a coefficient or count, so that 1/3 + 2/3 is 1."""
-    return Fraction(value).limit_denominator(MAX_DENOMINATOR)
+def as_fraction(value: float) -> int | Fraction:
+    """Exact small fraction of a coefficient or count, so that 1/3 + 2/3 is 1; whole numbers stay as they are."""
+    return value if isinstance(value, int) else Fraction(value).limit_denominator(MAX_DENOMINATOR)
 
 
 def write_equation(terms: Iterable[tuple[float, Species]]) -> str:
