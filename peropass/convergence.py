@@ -1,4 +1,12 @@
-"""`peropass convergence`: run the ladders of a file, then write their tables, plots and error terms."""
+"""`peropass convergence`: run the ladders of a file, then write their tables, plots and the error terms that rank.
+
+    peropass convergence --list                       what is there, and what the rest will cost
+    peropass convergence                              all of it, cheapest first
+    peropass convergence --ladder box --probe kx      one ladder of one probe
+
+Every single point is a record of its own, so a run that was killed goes on with the first point that is missing, and several processes
+share the work. After each ladder the pages and the block `measured` of the error model are written again from all finished points.
+"""
 
 from __future__ import annotations
 
@@ -6,15 +14,17 @@ import argparse
 import json
 import sys
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from peropass import paths
 from peropass.analysis import convergence as analysis
-from peropass.config import PROTOCOLS_FILE
+from peropass.analysis.uncertainty import MEASURED, load_error_model
+from peropass.config import ERROR_MODEL_FILE, PROTOCOLS_FILE
 from peropass.engine.protocol import Protocol, load_protocols
-from peropass.errors import InputError
+from peropass.errors import InputError, RecordError
 from peropass.records import (
     CalculationRecord,
     CandidateRecord,
@@ -28,8 +38,12 @@ from peropass.validation import load_yaml, validated
 
 DEFAULT = "config/convergence.yaml"
 POINTS = Path("results/convergence/points")
+REFERENCE = Path("results/reference")
 DOCS = Path("docs")
 LADDERS = ("cutoff", "k_points", "vacuum", "box", "layers")
+MACHINE_WRITTEN = "# --- below: written by `peropass convergence`, not by hand ---\n"
+
+Bindings = dict[str, dict[str, dict[str, float]]]  # ladder -> probe -> rung as text -> eV
 
 
 class _Closed(BaseModel):
@@ -70,62 +84,176 @@ def load_plan(path: str | Path) -> tuple[Plan, Protocol]:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """0 all points of the chosen ladders are there, 1 some failed."""
+    """0 all points of the chosen ladders are there, 1 some are missing or failed."""
     parser = argparse.ArgumentParser(prog="peropass convergence", description=__doc__)
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("config", nargs="?", default=DEFAULT)
     parser.add_argument("--ladder", action="append", help="only this one; may be repeated")
     parser.add_argument("--probe", action="append", help="only this one; may be repeated")
     parser.add_argument("--structures", help="campaign folder with the relaxed structures")
     parser.add_argument("--points", type=Path, default=POINTS, help="where the records lie")
+    parser.add_argument("--list", action="store_true", help="say what is left, compute nothing")
     parser.add_argument(
         "--write-only", action="store_true", help="compute nothing, write the pages"
     )
     options = parser.parse_args(argv)
     plan, protocol = load_plan(options.config)
-    path = DOCS / "convergence.json"
-    known = json.loads(path.read_text())["ladders"] if path.exists() else {}
-    bindings = {
-        name: {
-            probe: dict(found) for probe, found in known.get(name, {}).get("bindings", {}).items()
-        }
-        for name in plan.ladders
-    }
-    failed = False
-    if not options.write_only:
-        folder = Path(options.structures or plan.structures)
-        for name in options.ladder or plan.ladders:
-            for probe in options.probe or plan.probes:
-                found = climb(plan, protocol, name, probe, folder, options.points)
-                failed |= len(found) < len(plan.ladders[name].rungs)
-                if found:
-                    bindings[name][probe] = found
-                    write_pages(plan, bindings)
-    write_pages(plan, bindings)
+    _known("--ladder", options.ladder, plan.ladders)
+    _known("--probe", options.probe, plan.probes)
+    folder = Path(options.structures) if options.structures else structures_folder(plan)
+    starts, missing = _starts(plan, protocol, options.probe or plan.probes, folder)
+    climbs = [
+        Climb(plan, protocol, ladder, probe, start, options.points)
+        for ladder in options.ladder or plan.ladders
+        for probe, start in starts.items()
+    ]
+    if options.list:
+        _say(*map(str, _cheapest_first(climbs)))
+        return 0 if not missing and all(c.left_s == 0 for c in climbs) else 1
+    everything = [
+        Climb(plan, protocol, ladder, probe, start, options.points)
+        for ladder in plan.ladders
+        for probe, start in _starts(plan, protocol, plan.probes, folder, tell=False)[0].items()
+    ]
+    left = [] if options.write_only else list(climbs)
+    failed = missing
+    while left:
+        climb = min(left, key=lambda c: c.left_s)  # points of one climb may serve the next
+        left.remove(climb)
+        failed |= not climb.run()
+        write_pages(plan, merged(plan, everything))
+    write_pages(plan, merged(plan, everything))
     return 1 if failed else 0
 
 
-def climb(
-    plan: Plan, protocol: Protocol, ladder: str, probe: str, folder: Path, points: Path
-) -> dict[str, float]:
-    """Rung (as text) -> binding energy of one probe, eV. Rungs whose SCF fails are left out."""
-    from peropass.engine import ladder_jobs
+def _known(option: str, chosen: list[str] | None, allowed: dict) -> None:
+    for name in chosen or ():
+        if name not in allowed:
+            raise InputError(option, name, ", ".join(allowed))
 
-    start = relaxed(plan, protocol, probe, folder)
-    found: dict[str, float] = {}
-    for rung in plan.ladders[ladder].rungs:
-        energies, seconds = {}, 0.0
-        for point in ladder_jobs.points(start, protocol, ladder, rung):
-            record = ladder_jobs.run(
-                point, probe, points, f"peropass convergence --ladder {ladder}"
-            )
-            seconds += record.provenance.core_s
-            if record.energy is not None:
-                energies[point.species] = record.energy.total_eV
-        if len(energies) == 3:
-            binding = energies["loaded"] - energies["socket"] - energies["molecule"]
-            found[str(rung)] = round(binding, 5)
-            sys.stdout.write(f"{ladder} {probe} {rung:g}: {binding:.4f} eV, {seconds:.0f} core-s\n")
-            sys.stdout.flush()
+
+def _say(*lines: str) -> None:
+    sys.stdout.write("".join(line + "\n" for line in lines))
+    sys.stdout.flush()
+
+
+def structures_folder(plan: Plan) -> Path:
+    """The campaign that the plan names; where it was not run, the committed one of the same name."""
+    own = Path(plan.structures)
+    committed = REFERENCE / own.name
+    name = Path(paths.RANKING).name
+    return committed if not (own / name).exists() and (committed / name).exists() else own
+
+
+def _starts(
+    plan: Plan, protocol: Protocol, probes: Sequence[str], folder: Path, tell: bool = True
+) -> tuple[dict, bool]:
+    """Probe -> structures, and whether some are missing: a probe that the campaign lacks stops no other."""
+    found = {}
+    for probe in probes:
+        try:
+            found[probe] = relaxed(plan, protocol, probe, folder)
+        except (InputError, RecordError) as error:
+            if tell:
+                _say(f"{probe}: left out, {error}")
+    return found, len(found) < len(probes)
+
+
+@dataclass(frozen=True)
+class Climb:
+    """One ladder of one probe."""
+
+    plan: Plan
+    protocol: Protocol
+    ladder: str
+    probe: str
+    start: object
+    folder: Path
+
+    def points(self, rung: float) -> list:
+        from peropass.engine import ladder_jobs
+
+        return ladder_jobs.points(self.start, self.protocol, self.ladder, rung)
+
+    @property
+    def rungs(self) -> list[float]:
+        return self.plan.ladders[self.ladder].rungs
+
+    @property
+    def left_s(self) -> float:
+        """Expected core-seconds of the points that are missing."""
+        from peropass.engine import ladder_jobs
+
+        missing = {
+            ladder_jobs.record_of(point, self.folder): ladder_jobs.expected_core_s(point)
+            for rung in self.rungs
+            for point in self.points(rung)
+            if ladder_jobs.finished(point, self.folder) is None
+        }
+        return sum(missing.values())
+
+    def __str__(self) -> str:
+        left = self.left_s
+        told = f"about {left / 60:.1f} core-min left" if left else "finished"
+        found = ", ".join(f"{rung} {value:.4f} eV" for rung, value in self.bindings().items())
+        return f"{self.ladder} {self.probe}: {told}" + (f" ({found})" if found else "")
+
+    def run(self) -> bool:
+        """Compute what is missing; False where a point has no usable energy."""
+        from peropass.engine import ladder_jobs
+
+        good = True
+        for rung in self.rungs:
+            for point in self.points(rung):
+                command = f"peropass convergence --ladder {self.ladder} --probe {self.probe}"
+                record = ladder_jobs.run(point, self.probe, self.folder, command)
+                if record.status != "ok":
+                    good = False
+                    _say(f"{self.ladder} {self.probe} {rung:g} {point.species}: {record.status}, {record.reason}")  # fmt: skip
+            value = self.binding(rung)
+            if value is not None:
+                _say(f"{self.ladder} {self.probe} {rung:g}: {value:.4f} eV")
+        return good
+
+    def binding(self, rung: float) -> float | None:
+        """E(loaded) - E(socket) - E(molecule) of one rung, eV; None while one of them is missing or not ok."""
+        from peropass.engine import ladder_jobs
+
+        energies = {}
+        for point in self.points(rung):
+            record = ladder_jobs.finished(point, self.folder)
+            if record is None or record.status != "ok" or record.energy is None:
+                return None
+            energies[point.species] = record.energy.total_eV
+        return round(energies["loaded"] - energies["socket"] - energies["molecule"], 5)
+
+    def bindings(self) -> dict[str, float]:
+        """Rung (as text) -> binding energy, of the rungs that are finished."""
+        found = {str(rung): self.binding(rung) for rung in self.rungs}
+        return {rung: value for rung, value in found.items() if value is not None}
+
+
+def _cheapest_first(climbs: list[Climb]) -> list[Climb]:
+    return sorted(climbs, key=lambda c: c.left_s)
+
+
+def merged(plan: Plan, climbs: list[Climb]) -> Bindings:
+    """What docs/convergence.json holds, with everything that is finished here put over it."""
+    path = DOCS / "convergence.json"
+    known = json.loads(path.read_text())["ladders"] if path.exists() else {}
+    found: Bindings = {
+        name: {
+            probe: dict(rungs) for probe, rungs in known.get(name, {}).get("bindings", {}).items()
+        }
+        for name in plan.ladders
+    }
+    for climb in climbs:
+        here = climb.bindings()
+        if here:
+            found[climb.ladder][climb.probe] = {
+                **found[climb.ladder].get(climb.probe, {}),
+                **here,
+            }
     return found
 
 
@@ -174,19 +302,26 @@ def relaxed(plan: Plan, protocol: Protocol, probe: str, folder: Path):
     )
 
 
-def write_pages(plan: Plan, bindings: dict[str, dict[str, dict[str, float]]]) -> None:
-    """docs/convergence.json, docs/convergence.md and one plot per ladder that has points."""
-    ladders = {}
+def write_pages(plan: Plan, bindings: Bindings) -> None:
+    """docs/convergence.json, docs/convergence.md, one plot per ladder that has points, and the measured error terms."""
+    ladders, entering = {}, {}
     for name, ladder in plan.ladders.items():
         numbers = {
             probe: {float(rung): value for rung, value in found.items()}
             for probe, found in bindings[name].items()
         }
-        terms = {
-            protocol: term.__dict__
-            for protocol, rung in ladder.serves.items()
-            if (term := analysis.measured(numbers, ladder.rungs, rung)) is not None
-        }
+        terms = {}
+        for protocol, rung in ladder.serves.items():
+            term = analysis.measured(numbers, ladder.rungs, rung)
+            if term is None:
+                continue
+            assumed = load_error_model(ERROR_MODEL_FILE, protocol, measured=False).terms.get(name)
+            reason = analysis.kept_out(
+                term, ladder.fixed_structure, assumed.sigma_eV if assumed else None
+            )
+            terms[protocol] = {**term.__dict__, "kept_out": reason}
+            if not reason:
+                entering.setdefault(protocol, {})[name] = _entry(plan, name, ladder, term)
         ladders[name] = {
             "unit": ladder.unit,
             "rungs": ladder.rungs,
@@ -207,3 +342,38 @@ def write_pages(plan: Plan, bindings: dict[str, dict[str, dict[str, float]]]) ->
     }
     write_text(DOCS / "convergence.json", json.dumps(found, indent=1) + "\n")
     write_text(DOCS / "convergence.md", report.page(json.loads(json.dumps(found))))
+    write_error_terms(entering)
+
+
+def _entry(plan: Plan, name: str, ladder: Ladder, term: analysis.Measured) -> dict:
+    """One measured term as the error model wants it."""
+    against = (
+        f"last step to {term.reference:g}"
+        if term.rung == term.reference
+        else f"{term.rung:g} against {term.reference:g}"  # fmt: skip
+    )
+    because = (
+        f"ladder {name} in {ladder.unit}: {against}, {len(term.probes)} ligands ({', '.join(term.probes)}) "
+        f"on {plan.host} {plan.termination} {plan.site}; docs/convergence.md"
+    )
+    return {
+        "origin": "measured",
+        "because": because,
+        "sigma_eV": term.sigma_eV,
+        "common": term.common,
+    }
+
+
+def write_error_terms(entering: dict[str, dict[str, dict]], path: Path = ERROR_MODEL_FILE) -> None:
+    """Replace the block `measured` of the error model; everything written by hand stays as it is."""
+    text = path.read_text(encoding="utf-8")
+    by_hand = text.split(MACHINE_WRITTEN)[0].rstrip("\n") + "\n"
+    lines = []
+    if entering:
+        lines = ["\n", MACHINE_WRITTEN, f"{MEASURED}:\n"]
+        for protocol, terms in entering.items():
+            lines.append(f"  {protocol}:\n")
+            lines += [f"    {name}: {json.dumps(entry)}\n" for name, entry in terms.items()]
+    wanted = by_hand + "".join(lines)
+    if wanted != text:
+        write_text(path, wanted)

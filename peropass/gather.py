@@ -24,7 +24,7 @@ from peropass.chemistry.model_plan import plan_model
 from peropass.chemistry.planned import PlannedReaction
 from peropass.chemistry.reaction_plan import gas, reactions_for
 from peropass.chemistry.reactions import HostIons
-from peropass.config import Campaign, CandidateSettings, load_campaign
+from peropass.config import ERROR_MODEL_FILE, Campaign, CandidateSettings, load_campaign
 from peropass.engine.protocol import LATERAL_FOLDING, Protocol
 from peropass.errors import PeropassError, RecordError
 from peropass.ids import digest
@@ -49,7 +49,6 @@ from peropass.records import (
 from peropass.surfaces.hosts import Host, load_host
 from peropass.surfaces.neighbours import ion_roles
 
-ERROR_MODEL_FILE = Path("config/error-model.yaml")
 PHASES = (paths.RESERVOIR, paths.BULK)  # bulk phases that every campaign has
 
 
@@ -96,10 +95,12 @@ def candidate_record(
     out: Path,
     command: str,
     root: Path | None = None,
+    errors: uncertainty.ErrorModel | None = None,
 ) -> CandidateRecord:
     """Collect everything that bears on one candidate and assemble its record.
 
-    `out` is the place of the record among the others; `root` the campaign folder if it was moved.
+    `out` is the place of the record among the others; `root` the campaign folder if it was moved; `errors` the error
+    model if it is not that of config/error-model.yaml.
     """
     place = Place(address, protocol.engine == "toy", root or campaign_root(address.campaign))
     host = load_host(address.host)
@@ -136,7 +137,7 @@ def candidate_record(
         address,
         facts,
         inputs,
-        _error_model(address.protocol),
+        errors or error_model(address.protocol),
         _provenance(inputs, command),
         pipeline.Solution(
             meta["lability"]["temperature_K"],
@@ -179,7 +180,8 @@ def _library() -> Library:
 
 
 @cache
-def _error_model(protocol: str) -> uncertainty.ErrorModel:
+def error_model(protocol: str) -> uncertainty.ErrorModel:
+    """The repository's error model for a protocol, read once per process."""
     return uncertainty.load_error_model(ERROR_MODEL_FILE, protocol)
 
 
@@ -472,8 +474,13 @@ def addresses(campaign: Campaign) -> list[Address]:
     ]
 
 
-def ranked(campaign: Campaign, protocol: Protocol, root: Path) -> RankingRecord:
-    """The ranking of the candidate records below `root`; nothing is written."""
+def ranked(
+    campaign: Campaign,
+    protocol: Protocol,
+    root: Path,
+    errors: uncertainty.ErrorModel | None = None,
+) -> RankingRecord:
+    """The ranking of the candidate records below `root`; nothing is written. `errors` as for a candidate's record."""
     toy = protocol.engine == "toy"
     expected, records = [], []
     for address in addresses(campaign):
@@ -484,7 +491,7 @@ def ranked(campaign: Campaign, protocol: Protocol, root: Path) -> RankingRecord:
         except RecordError:
             continue  # the row is reported as missing by `rank`
     settings = campaign.ranking
-    model = _error_model(campaign.protocol)
+    model = errors or error_model(campaign.protocol)
     found = ranking.rank(
         records,
         settings.weights,

@@ -132,6 +132,13 @@ def cheap(kind: str, count: float = 1) -> Estimate:
     return Estimate(model.seconds_each[kind] * count, 0.3, memory, model.disk_MB[kind])
 
 
+def single_point_core_s(
+    composition: Mapping[str, int], volume_ang3: float, protocol: Protocol, kpoints: int
+) -> float:
+    """Expected core-seconds of one energy of a cell at fixed positions."""
+    return estimate("fragment", _cell(composition, volume_ang3, protocol, kpoints)).core_s
+
+
 # --- sizes --------------------------------------------------------------------------------------------------
 
 

@@ -17,6 +17,8 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from peropass import gather, gather_sites, paths
+from peropass.analysis.uncertainty import ErrorModel
+from peropass.config import ERROR_MODEL_FILE
 from peropass.errors import InputError, PeropassError, RecordError
 from peropass.recompute import recompute
 from peropass.record_checks import Findings, Folder, check_record, check_versions
@@ -32,6 +34,7 @@ from peropass.records import (
 
 RELATIVE_TOLERANCE = 1e-6  # the last digits of another processor
 ABSOLUTE_TOLERANCE = 1e-7
+RANKING = Path(paths.RANKING).name
 UNCOMPARED = ("provenance.started_utc", "provenance.command")
 
 
@@ -65,10 +68,36 @@ def verify(folder: Folder, any_versions: bool = False) -> Findings:
     for file in records:
         check_record(folder, file, records, findings)
     _check_sites(folder, records, findings)
-    _check_candidates(folder, findings)
-    _check_ranking(folder, findings)
+    errors = stored_error_model(folder)
+    _note_other_errors(folder, errors, findings)
+    _check_candidates(folder, findings, errors)
+    _check_ranking(folder, findings, errors)
     check_versions(folder, records, findings, any_versions)
     return findings
+
+
+def stored_error_model(folder: Folder) -> ErrorModel | None:
+    """The error model that the ranking of a folder was made with; None where there is none that can be read.
+
+    A campaign is derived again with its own one: that of the repository gets better as ladders are measured.
+    """
+    try:
+        stored = read_record(folder.root / RANKING, RankingRecord, allow_toy=folder.toy)
+        return ErrorModel.model_validate(stored.error_model)
+    except (PeropassError, ValidationError):  # `_check_ranking` says what is wrong
+        return None
+
+
+def _note_other_errors(folder: Folder, errors: ErrorModel | None, findings: Findings) -> None:
+    """Name the terms in which the folder's error model is not that of this repository: no deviation, but to be known."""
+    if errors is None:
+        return
+    present = gather.error_model(errors.protocol).terms
+    other = sorted(n for n in {*errors.terms, *present} if errors.terms.get(n) != present.get(n))
+    if other:
+        findings.notes.append(
+            f"ranked with another error model than {ERROR_MODEL_FILE}: {', '.join(other)}"
+        )
 
 
 def _read_all(folder: Folder, findings: Findings) -> dict[Path, Record]:
@@ -108,7 +137,7 @@ def _check_sites(folder: Folder, records: dict[Path, Record], findings: Findings
         _compare(table.name, stored, _locked_as(stored, derived), findings)
 
 
-def _check_candidates(folder: Folder, findings: Findings) -> None:
+def _check_candidates(folder: Folder, findings: Findings, errors: ErrorModel | None) -> None:
     copy = folder.copy
     for address in gather.addresses(copy.campaign):
         file = gather.Place(address, folder.toy, folder.root).file(paths.CANDIDATE)
@@ -122,7 +151,7 @@ def _check_candidates(folder: Folder, findings: Findings) -> None:
         candidate = copy.campaign.by_key[address.candidate]
         try:
             derived = gather.candidate_record(
-                address, copy.protocol, candidate, meta, file, "", folder.root
+                address, copy.protocol, candidate, meta, file, "", folder.root, errors
             )
         except PeropassError as error:
             findings.deviate(folder.short(file), f"cannot be derived again: {error}")
@@ -132,18 +161,19 @@ def _check_candidates(folder: Folder, findings: Findings) -> None:
         _compare(folder.short(file), stored, derived, findings)
 
 
-def _check_ranking(folder: Folder, findings: Findings) -> None:
+def _check_ranking(folder: Folder, findings: Findings, errors: ErrorModel | None) -> None:
     from peropass.analysis.ranking import csv_text
 
-    file, table = folder.root / "ranking.json", folder.root / "ranking.csv"
+    file, table = folder.root / RANKING, folder.root / "ranking.csv"
     try:
         stored = read_record(file, RankingRecord, allow_toy=folder.toy)
-        derived = gather.ranked(folder.copy.campaign, folder.copy.protocol, folder.root)
+        copy = folder.copy
+        derived = gather.ranked(copy.campaign, copy.protocol, folder.root, errors)
     except PeropassError as error:
-        findings.deviate("ranking.json", str(error).removeprefix(f"{file}: "))
+        findings.deviate(RANKING, str(error).removeprefix(f"{file}: "))
         return
     findings.count("rows", len(derived.rows))
-    _compare("ranking.json", stored, _locked_as(stored, derived), findings)
+    _compare(RANKING, stored, _locked_as(stored, derived), findings)
     if not table.exists():
         findings.deviate("ranking.csv", "is missing")
     elif table.read_text(encoding="utf-8").splitlines() != csv_text(stored).splitlines():
@@ -222,6 +252,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     if options.recompute:
         for line in recompute(folder, options.recompute, options.seed, findings):
             sys.stdout.write(f"recomputed {line}\n")
+    for note in findings.notes:
+        sys.stdout.write(f"note: {note}\n")
     for deviation in findings.deviations:
         sys.stdout.write(f"deviation: {deviation}\n")
     looked = ", ".join(f"{number} {what}" for what, number in findings.counts.items())

@@ -15,6 +15,7 @@ from types import SimpleNamespace
 from peropass import paths
 from peropass.check import checked
 from peropass.config import (
+    ERROR_MODEL_FILE,
     canonical_candidate,
     canonical_energy,
     canonical_levels,
@@ -87,6 +88,7 @@ class Plan:
         self._levels = canonical_levels(self.protocol)
         self._slab = canonical_slab(self.campaign)
         self._poses = canonical_poses(self.campaign)
+        self._errors = error_digest(self.protocol.name)
         self._host_ions = {host: _ions(host) for host in self.campaign.hosts}
         self._natives = [c for c in self.campaign.candidates if c.role == "native"]
         self._molecules = {
@@ -238,7 +240,16 @@ class Plan:
         """Digest of the parameters that all candidate chains share."""
         chain_code = code_digest("analysis", "chemistry")
         return digest(
-            [self._energy, self._levels, self._slab, self._poses, REVISIONS, chain_code], 16
+            [
+                self._energy,
+                self._levels,
+                self._slab,
+                self._poses,
+                REVISIONS,
+                chain_code,
+                self._errors,
+            ],
+            16,
         )
 
     def chain_parameters(self, place: dict[str, str]) -> list[str]:
@@ -284,6 +295,10 @@ class Plan:
 
     def energy_params(self, _wildcards) -> str:
         return self._energy
+
+    def error_model(self, _wildcards) -> str:
+        """Digest of the error terms of the campaign's protocol: a better measured one makes its numbers again."""
+        return self._errors
 
     def levels_params(self, _wildcards) -> str:
         return self._levels
@@ -575,6 +590,13 @@ def _ions(host: str) -> dict[str, str]:
     for site in data["sites"]:
         first.setdefault(site["ion"], site["element"])
     return first
+
+
+def error_digest(protocol: str) -> str:
+    """Digest of what the error model says for one protocol: other protocols and comments rerun nothing."""
+    blocks = load_yaml(ERROR_MODEL_FILE)
+    measured = blocks.get("measured") or {}
+    return digest([blocks.get("default"), blocks.get(protocol), measured.get(protocol)], 16)
 
 
 def code_digest(*modules: str) -> str:

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+LEAST_PROBES = 2  # one ligand tells nothing of the next
 NOISE_EV = 0.001  # of a difference of single points at the SCF tolerance; no sigma is smaller
 
 
@@ -69,3 +70,22 @@ def measured(
     common = float(np.mean(values) ** 2 / square) if len(values) > 1 and square > 0 else 0.0
     sigma = max(NOISE_EV, float(np.sqrt(square)))
     return Measured(round(sigma, 4), round(common, 2), tuple(found), rung, reference)
+
+
+def kept_out(term: Measured, fixed_structure: bool, assumed_eV: float | None) -> str:
+    """Why a measured term does not replace the assumption of the error model; empty if it does.
+
+    Parameters
+    ----------
+    fixed_structure : bool
+        The ladder moved no atoms, so that it holds a part of the error only.
+    assumed_eV : float or None
+        What the error model assumes for this term; None if it has no such term of fixed size.
+    """
+    if assumed_eV is None:
+        return "the error model has no such term"
+    if len(term.probes) < LEAST_PROBES:
+        return f"{len(term.probes)} probe, {LEAST_PROBES} are needed"
+    if fixed_structure and term.sigma_eV < assumed_eV:
+        return f"structures are fixed, a lower bound of the error; {1000 * assumed_eV:.0f} meV are assumed"
+    return ""

@@ -31,6 +31,7 @@ from peropass.errors import InputError
 Quantity = Literal["binding", "exchange", "vs_native", "lability"]
 Enters = Literal["binding", "exchange", "lability"]
 LEAST_POSE_ERROR_EV = 0.01
+MEASURED = "measured"  # block of the file that `peropass convergence` writes: protocol -> term
 
 
 class ErrorTerm(BaseModel):
@@ -74,8 +75,10 @@ class ErrorModel(BaseModel):
         return [name for name, term in self.terms.items() if term.origin == "assumed"]
 
 
-def load_error_model(path: str | Path, protocol: str) -> ErrorModel:
-    """The error model of a protocol: block ``default`` updated term by term by the block of that name.
+def load_error_model(path: str | Path, protocol: str, measured: bool = True) -> ErrorModel:
+    """The error model of a protocol: block ``default`` updated term by term by the block of that name and by what was measured for it.
+
+    Without `measured` it is as written by hand.
 
     Raises
     ------
@@ -95,12 +98,24 @@ def load_error_model(path: str | Path, protocol: str) -> ErrorModel:
         raise InputError(str(path), "no block `default`", "default: {term: {...}}")
     terms = dict(blocks["default"])
     terms.update(blocks.get(protocol) or {})
+    found = ((blocks.get(MEASURED) or {}).get(protocol) or {}) if measured else {}
+    unknown = sorted(set(found) - set(terms))
+    if unknown:
+        raise InputError(
+            f"{path}: {MEASURED}.{protocol}", unknown[0], "a term that `default` has as well"
+        )
+    # what else a term says (what it enters) stays as it was written by hand
+    terms.update({name: {**_sizeless(terms[name]), **term} for name, term in found.items()})
     try:
         return ErrorModel(protocol=protocol, terms=terms)
     except ValidationError as error:
         first = error.errors()[0]
         key = ".".join(str(part) for part in first["loc"])
         raise InputError(f"{path}: {key}", first.get("input"), first["msg"]) from None
+
+
+def _sizeless(term: dict) -> dict:
+    return {key: value for key, value in term.items() if key not in ("sigma_eV", "of_dispersion")}
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ase import Atoms
@@ -11,7 +12,9 @@ from peropass.engine import jobs
 from peropass.engine.electronic import Setting
 from peropass.engine.protocol import EnergySettings, Protocol
 from peropass.engine.spin import needs_spin
-from peropass.records import Address, CalculationRecord
+from peropass.errors import RecordError
+from peropass.records import Address, CalculationRecord, read_record
+from peropass.resources import single_point_core_s
 from peropass.surfaces.thickness import add_bulk_layers
 
 
@@ -93,7 +96,38 @@ def roomier(molecule: Atoms, by_ang: float) -> Atoms:
 
 def run(point: Point, probe: str, folder: Path, command: str = "") -> CalculationRecord:
     """Energy of one point; equal calculations of several ladders are one file and run once."""
-    job = jobs.Job(
+    job = _job(point, probe, folder, command)
+    return jobs.run(point.atoms, replace(job, record=record_of(point, folder)))
+
+
+def record_of(point: Point, folder: Path) -> Path:
+    """Where the record of a point lies, whichever probe and ladder it was computed for."""
+    identity = jobs.physics_hash(point.atoms, _job(point, "none", folder))
+    return folder / identity / "point.record.json"
+
+
+def finished(point: Point, folder: Path) -> CalculationRecord | None:
+    """The record of a point that was computed before; None if there is none or it is torn."""
+    try:
+        return read_record(record_of(point, folder), CalculationRecord)
+    except RecordError:
+        return None
+
+
+def expected_core_s(point: Point) -> float:
+    """Rough cost of a point, to begin with the cheapest."""
+    mesh = math.prod(point.setting.kpts)
+    # the points of a 2x2 mesh around Gamma are their own inverses; off Gamma wave functions are complex, twice the work
+    return single_point_core_s(
+        jobs.composition(point.atoms),
+        point.atoms.get_volume(),
+        point.protocol,
+        1 if mesh == 1 else 2 * mesh,
+    )
+
+
+def _job(point: Point, probe: str, folder: Path, command: str = "") -> jobs.Job:
+    return jobs.Job(
         address=Address(campaign="convergence", protocol=point.protocol.name, candidate=probe),
         protocol=point.protocol,
         record=folder,
@@ -103,9 +137,6 @@ def run(point: Point, probe: str, folder: Path, command: str = "") -> Calculatio
         relax=False,
         command=command,
     )
-    identity = jobs.physics_hash(point.atoms, job)
-    record = folder / identity / "point.record.json"
-    return jobs.run(point.atoms, jobs.Job(**{**vars(job), "record": record}))
 
 
 def _setting(atoms: Atoms, slab: bool, kpts: tuple[int, int, int]) -> Setting:

@@ -46,7 +46,7 @@ def page(found: dict) -> str:
         "",
         "Made by `make convergence` (`config/convergence.yaml`); numbers in [convergence.json](convergence.json). Binding energies in eV, from single points",
         f"on structures relaxed at the protocol `{found['protocol']}` ({found['host']}, {found['termination']}, {found['site']}). The terms that rank stand in",
-        "`config/error-model.yaml`; those of them that are called measured are the last column of these tables.",
+        "`config/error-model.yaml`; its block `measured` is written from these tables and replaces what is assumed.",
     ]
     for name, ladder in found["ladders"].items():
         lines += ["", f"## {name.replace('_', ' ')}", ""]
@@ -62,7 +62,12 @@ def page(found: dict) -> str:
             lines += [
                 "",
                 f"`{protocol}` works at {term['rung']:g}: sigma {1000 * term['sigma_eV']:.0f} meV, common share {term['common']:.2f}"
-                f" (against {term['reference']:g}; {', '.join(term['probes'])}).",
+                f" (against {term['reference']:g}; {', '.join(term['probes'])}). "
+                + (
+                    f"Not in the error model: {term['kept_out']}."
+                    if term["kept_out"]
+                    else "In the error model."
+                ),
             ]
     lines += ["", "## Planned", ""]
     lines += [f"- {name.replace('_', ' ')}: {text}" for name, text in found["planned"].items()]

@@ -35,6 +35,7 @@ rule candidate:
         library=plan.library_digest,
         halide=plan.halide,
         code=code_digest("analysis", "chemistry"),
+        errors=plan.error_model,
     message:
         "analyse {wildcards.candidate} on {wildcards.site}"
     shell:
@@ -137,6 +138,7 @@ rule rank:
         ranking=plan.ranking_params,
         config_file=plan.config_file,
         code=code_digest("analysis"),
+        errors=plan.error_model,
         thresholds=plan.thresholds,
     message:
         "rank the candidates"
