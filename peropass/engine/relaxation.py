@@ -64,7 +64,8 @@ def relax(
     """Relax the free atoms of `atoms` until the largest force is below fmax.
 
     Continues after the last whole step of `journal`; a finished step is never computed again. `max_steps` of zero
-    evaluates the structure once (single point).
+    evaluates the structure once (single point). The last step is one at the protocol's own tolerances from a fresh start of
+    the density; where its forces are above the limit after all, the relaxation goes on.
 
     Raises
     ------
@@ -92,6 +93,9 @@ def relax(
             if ends and tight:
                 break
             if ends:
+                # the energy and forces that are recorded come from a fresh SCF: a warm one stops after two iterations
+                # near where it was, and knows of no other electronic state
+                engine.close()
                 positions, looseness = journal.steps[-1].positions, 1.0
             else:
                 if hessian is None:

@@ -1,5 +1,7 @@
 """The relaxation driver on forces that are known: it ends, resumes after any step, and refuses lost geometries."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from ase import Atoms
@@ -24,6 +26,9 @@ class Springs:
     def __init__(self, minimum, die_after=None, error=KeyboardInterrupt, rung="defaults"):
         self.minimum, self.die_after, self.error, self.rung = minimum, die_after, error, rung
         self.asked = []
+
+    def close(self):
+        """Nothing is held."""
 
     def evaluate(self, atoms, looseness=1.0):
         if self.die_after is not None and len(self.asked) >= self.die_after:
@@ -217,3 +222,27 @@ def test_trouble_that_short_steps_do_not_avoid_ends_it(start, minimum, tmp_path)
     with pytest.raises(EngineError, match="collapsed"):
         relax(start, TOY, Wall(minimum, start, reach=1e-4), journal(tmp_path))
     assert len(journal(tmp_path).steps) == 1
+
+
+class Sticky(Springs):
+    """A warm engine sees forces that are too small: its density lags behind. A fresh one sees them as they are."""
+
+    warm = False
+
+    def close(self):
+        self.warm = False
+
+    def evaluate(self, atoms, looseness=1.0):
+        found = super().evaluate(atoms, looseness)
+        share = 0.5 if self.warm else 1.0
+        self.warm = True
+        return replace(found, forces=share * found.forces)
+
+
+def test_the_forces_that_are_recorded_are_those_of_a_fresh_start(start, minimum, tmp_path):
+    """Warm forces below the limit are not believed: the relaxation goes on until fresh ones are."""
+    result = relax(start, TOY, Sticky(minimum), journal(tmp_path))
+    true = -np.array([2.0, 9.0, 30.0]) * (result.atoms.positions - minimum)
+    assert result.converged
+    assert largest_force(true, free_atoms(start)) <= FMAX
+    assert result.steps[-1].forces == pytest.approx(true)
