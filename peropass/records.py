@@ -397,6 +397,14 @@ class TrapReport(Part):
     states_after_scalar: list[GapState] = Field(default_factory=list)
     n_traps_before_scalar: int | None = None
     n_traps_after_scalar: int | None = None
+    gap_soc_eV: float | None = Field(
+        default=None, description="of the functional itself where hybrid levels decide; so the next five"
+    )
+    gap_soc_pristine_eV: float | None = None
+    states_before_soc: list[GapState] = Field(default_factory=list)
+    states_after_soc: list[GapState] = Field(default_factory=list)
+    n_traps_before_soc: int | None = None
+    n_traps_after_soc: int | None = None
     checks: list[Check] = Field(default_factory=list)
 
 
@@ -635,6 +643,12 @@ class SiteRecord(Record):
     n_traps_low: int | None = None
     n_traps_high: int | None = None
     n_traps_scalar: int | None = None
+    gap_soc_eV: float | None = Field(
+        default=None, description="of the functional itself where hybrid levels decide; so the next three"
+    )
+    gap_soc_pristine_eV: float | None = None
+    states_soc: list[GapState] = Field(default_factory=list)
+    n_traps_soc: int | None = None
     removed: dict[str, int] = Field(
         default_factory=dict, description="element -> atoms fewer than in the pristine slab"
     )

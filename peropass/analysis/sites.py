@@ -10,7 +10,7 @@ import numpy as np
 
 from peropass.analysis import levels as lv
 from peropass.analysis.alignment import Alignment
-from peropass.analysis.gap_levels import GapLevels, HostGap, own_edge_traps, pair_slabs
+from peropass.analysis.gap_levels import GapLevels, HostGap, SlabPair, own_edge_traps, pair_slabs
 from peropass.analysis.level_classes import Thresholds
 from peropass.analysis.surface_thermo import (
     EV_PER_ANG2_IN_J_PER_M2,
@@ -35,7 +35,7 @@ def trap_fields(
     """Fields of a `SiteRecord` that follow from levels.
 
     Hybrid levels decide where both slabs have them, else those of the functional, always with spin-orbit
-    coupling. The count is repeated with the slab shifted by plus and minus the error of the alignment
+    coupling; lower levels of theory are listed beside them. The count is repeated with the slab shifted by plus and minus the error of the alignment
     and with the margin not widened: `n_traps_low` and `n_traps_high` are its extremes. Of the pristine slab itself
     those edges are counted that are localised levels, since its own gap holds no level by definition.
 
@@ -50,9 +50,7 @@ def trap_fields(
     host, pair = HostGap(pristine, kind), pair_slabs(pristine, system)
     variants = GapLevels(host, pair, limits).variants
     found, counts = variants[0], [variant.n_all for variant in variants]
-    scalar = None
-    if pristine.scalar and system.scalar:
-        scalar = GapLevels(HostGap(pristine, "scalar"), pair, limits).analyse()
+    besides = _beside_fields(pristine, system, kind, pair, limits)
     edges = own_edge_traps(pristine, kind=kind, thresholds=limits)
     own = pristine.address == system.address
     if own:  # its window is its own gap: what can be a trap are its edges
@@ -65,17 +63,14 @@ def trap_fields(
         **_alignment_fields(found.alignment),
         "gap_pristine_eV": found.gap_pristine_eV,
         "gap_eV": found.gap_eV,
-        "gap_scalar_pristine_eV": scalar.gap_pristine_eV if scalar else None,
-        "gap_scalar_eV": scalar.gap_eV if scalar else None,
         "ionisation_energy_eV": found.ionisation_energy_eV,
         "ionisation_energy_pristine_eV": host.ionisation_energy_eV,
         "states": found.states,
-        "states_scalar": scalar.states if scalar else [],
         "n_traps": len(edges) if own else found.n_traps,
         "n_ligand_levels": found.n_ligand_levels,
         "n_traps_low": min(counts),
         "n_traps_high": max(counts),
-        "n_traps_scalar": scalar.n_all if scalar else None,
+        **besides,
         "checks": found.alignment.checks(name),
         "flags": [
             *found.alignment.flags(name),
@@ -83,6 +78,27 @@ def trap_fields(
             *found.flags,
         ],
     }
+
+
+def _beside_fields(
+    pristine: LevelsRecord,
+    system: LevelsRecord,
+    deciding: lv.LevelKind,
+    pair: SlabPair,
+    limits: Thresholds,
+) -> dict:
+    """Fields for the levels of theory below the deciding one that both slabs have."""
+    fields: dict = {}
+    for kind in ("scalar", "soc"):
+        if kind != deciding and getattr(pristine, kind) and getattr(system, kind):
+            found = GapLevels(HostGap(pristine, kind), pair, limits).analyse()
+            fields |= {
+                f"gap_{kind}_pristine_eV": found.gap_pristine_eV,
+                f"gap_{kind}_eV": found.gap_eV,
+                f"states_{kind}": found.states,
+                f"n_traps_{kind}": found.n_all,
+            }
+    return fields
 
 
 def _alignment_fields(alignment: Alignment) -> dict:

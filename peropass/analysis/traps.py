@@ -15,6 +15,7 @@ from peropass.analysis.gap_levels import (
     GapAnalysis,
     GapLevels,
     HostGap,
+    SlabPair,
     gap_states,
     own_edge_traps,
     pair_slabs,
@@ -33,6 +34,10 @@ __all__ = [
     "own_edge_traps",
 ]
 
+BESIDE_WORDS = {
+    "scalar": "without spin-orbit coupling",
+    "soc": "with the functional's own levels and spin-orbit coupling",
+}
 Verdict = Literal["healed", "partly", "unchanged", "worse", "no-trap-to-heal", "undecided"]
 
 
@@ -42,14 +47,14 @@ def assess(
     loaded: LevelsRecord,
     *,
     thresholds: Thresholds | None = None,
-    kind: lv.LevelKind = "soc",
+    kind: lv.LevelKind | None = None,
     socket_defect_atoms: list[int] | None = None,
     loaded_defect_atoms: list[int] | None = None,
 ) -> TrapReport:
     """Verdict on a loaded slab against the bare socket, with the pristine slab's gap as the window.
 
-    Only levels with spin-orbit coupling decide; scalar ones are listed beside them. The verdict is
-    `undecided` where it changes within the uncertainty of the two alignments: when either slab is
+    Only levels with spin-orbit coupling decide: those of `kind`, else hybrid ones where pristine slab and socket have them, else those of
+    the functional. The lower levels of theory are listed beside them. The verdict is `undecided` where it changes within the uncertainty of the two alignments: when either slab is
     shifted by it, or when the margin is not widened by it.
 
     Raises
@@ -72,14 +77,17 @@ class TrapVerdicts:
         pristine: LevelsRecord,
         socket: LevelsRecord,
         thresholds: Thresholds | None = None,
-        kind: lv.LevelKind = "soc",
+        kind: lv.LevelKind | None = None,
         socket_defect_atoms: list[int] | None = None,
     ) -> None:
+        if kind is None:
+            kind = "hse_soc" if pristine.hse_soc and socket.hse_soc else "soc"
         if kind == "scalar":
             raise AnalysisRefused("traps: a verdict needs levels with spin-orbit coupling")
         self.pristine, self.socket, self.kind = pristine, socket, kind
         self.limits = thresholds or Thresholds()
         self._socket_defect_atoms = socket_defect_atoms
+        self._besides: dict[lv.LevelKind, tuple[HostGap, GapAnalysis]] = {}
 
     def of(self, loaded: LevelsRecord, defect_atoms: list[int] | None = None) -> TrapReport:
         """Verdict on one loaded slab.
@@ -101,30 +109,36 @@ class TrapVerdicts:
                 "undecided",
                 f"within the error of the alignment: {words}; {reason}",
             )
-        scalar = None
-        if self.pristine.scalar and self.socket.scalar and loaded.scalar:
-            own = GapLevels(self._scalar_host, pair, self.limits).analyse()
-            scalar = self._scalar_before, own
+        besides = {kind: self._beside(kind, pair) for kind in self._lower_kinds(loaded)}
         return _report(
-            self._host, verdict, reason, before, after, scalar, self._edge_flags, self.limits
+            self._host, verdict, reason, before, after, besides, self._edge_flags, self.limits
         )
+
+    def _lower_kinds(self, loaded: LevelsRecord) -> list[lv.LevelKind]:
+        """Levels of theory below the deciding one that all three slabs have."""
+        trio = (self.pristine, self.socket, loaded)
+        return [
+            kind
+            for kind in ("scalar", "soc")
+            if kind != self.kind and all(getattr(record, kind) for record in trio)
+        ]
+
+    def _beside(self, kind: lv.LevelKind, pair: SlabPair) -> tuple[GapAnalysis, GapAnalysis]:
+        """Bare socket and loaded slab at a level of theory that does not decide."""
+        if kind not in self._besides:
+            host = HostGap(self.pristine, kind)
+            self._besides[kind] = host, GapLevels(host, self._before.pair, self.limits).analyse()
+        host, before = self._besides[kind]
+        return before, GapLevels(host, pair, self.limits).analyse()
 
     @cached_property
     def _host(self) -> HostGap:
         return HostGap(self.pristine, self.kind)
 
     @cached_property
-    def _scalar_host(self) -> HostGap:
-        return HostGap(self.pristine, "scalar")
-
-    @cached_property
     def _before(self) -> GapLevels:
         pair = pair_slabs(self.pristine, self.socket, self._socket_defect_atoms)
         return GapLevels(self._host, pair, self.limits)
-
-    @cached_property
-    def _scalar_before(self) -> GapAnalysis:
-        return GapLevels(self._scalar_host, self._before.pair, self.limits).analyse()
 
     @cached_property
     def _edge_flags(self) -> list[str]:
@@ -157,7 +171,7 @@ def _report(
     reason: str,
     before: GapAnalysis,
     after: GapAnalysis,
-    scalar: tuple[GapAnalysis, GapAnalysis] | None,
+    besides: dict[lv.LevelKind, tuple[GapAnalysis, GapAnalysis]],
     edge_flags: list[str],
     limits: Thresholds,
 ) -> TrapReport:
@@ -172,11 +186,9 @@ def _report(
         *(f"bare socket: {text}" for text in before.flags),
         *(f"loaded slab: {text}" for text in after.flags),
     ]
-    if scalar and (scalar[0].n_all, scalar[1].n_all) != (before.n_all, after.n_all):
-        flags.append(
-            f"without spin-orbit coupling {scalar[0].n_all} trap level(s) before and "
-            f"{scalar[1].n_all} after"
-        )
+    for kind, (b, a) in besides.items():
+        if (b.n_all, a.n_all) != (before.n_all, after.n_all):
+            flags.append(f"{BESIDE_WORDS[kind]} {b.n_all} trap level(s) before and {a.n_all} after")
     return TrapReport(
         verdict=verdict,
         reason=reason,
@@ -194,18 +206,29 @@ def _report(
         gap_pristine_eV=after.gap_pristine_eV,
         gap_before_eV=before.gap_eV,
         gap_eV=after.gap_eV,
-        gap_scalar_eV=scalar[1].gap_eV if scalar else None,
-        gap_scalar_pristine_eV=scalar[1].gap_pristine_eV if scalar else None,
         ionisation_energy_pristine_eV=host.ionisation_energy_eV,
         ionisation_energy_before_eV=before.ionisation_energy_eV,
         ionisation_energy_eV=after.ionisation_energy_eV,
         states_before=before.states,
         states_after=after.states,
-        states_before_scalar=scalar[0].states if scalar else [],
-        states_after_scalar=scalar[1].states if scalar else [],
         n_traps_before=before.n_all,
         n_traps_after=after.n_all,
         n_ligand_levels=after.n_ligand_levels,
-        n_traps_before_scalar=scalar[0].n_all if scalar else None,
-        n_traps_after_scalar=scalar[1].n_all if scalar else None,
+        **{
+            name: value
+            for kind, (b, a) in besides.items()
+            for name, value in _beside_fields(kind, b, a).items()
+        },
     )
+
+
+def _beside_fields(kind: lv.LevelKind, before: GapAnalysis, after: GapAnalysis) -> dict:
+    """Fields of a `TrapReport` for a level of theory that does not decide."""
+    return {
+        f"gap_{kind}_eV": after.gap_eV,
+        f"gap_{kind}_pristine_eV": after.gap_pristine_eV,
+        f"states_before_{kind}": before.states,
+        f"states_after_{kind}": after.states,
+        f"n_traps_before_{kind}": before.n_all,
+        f"n_traps_after_{kind}": after.n_all,
+    }

@@ -77,23 +77,19 @@ class Panel:
 def diagram_panels(
     pristine: LevelsRecord, socket: LevelsRecord, loaded: LevelsRecord, report: TrapReport
 ) -> list[Panel]:
-    """Panels of the figure: the scalar levels where the report has them, then the deciding ones.
+    """Panels of the figure: the lower levels of theory that the report has, then the deciding one.
 
     Shifts and classes come from the report; nothing is classified here.
     """
+    slabs = (pristine, socket, loaded)
     panels = []
-    if report.gap_scalar_pristine_eV is not None:
-        states = (report.states_before_scalar, report.states_after_scalar)
-        panels.append(
-            _panel(
-                "scalar", report.gap_scalar_pristine_eV, (pristine, socket, loaded), report, states
-            )
-        )
+    for kind in ("scalar", "soc"):
+        gap = getattr(report, f"gap_{kind}_pristine_eV")
+        if gap is not None:
+            states = tuple(getattr(report, f"states_{when}_{kind}") for when in ("before", "after"))
+            panels.append(_panel(kind, gap, slabs, report, states))
     states = (report.states_before, report.states_after)
-    panels.append(
-        _panel(report.levels, report.gap_pristine_eV, (pristine, socket, loaded), report, states)
-    )
-    return panels
+    return [*panels, _panel(report.levels, report.gap_pristine_eV, slabs, report, states)]
 
 
 def site_panels(pristine: LevelsRecord, system: LevelsRecord, record: SiteRecord) -> list[Panel]:
@@ -101,6 +97,7 @@ def site_panels(pristine: LevelsRecord, system: LevelsRecord, record: SiteRecord
     panels = []
     for kind, gap, states in (
         ("scalar", record.gap_scalar_pristine_eV, record.states_scalar),
+        ("soc", record.gap_soc_pristine_eV, record.states_soc),
         (record.levels, record.gap_pristine_eV, record.states),
     ):
         if gap is None:

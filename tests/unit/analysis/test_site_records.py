@@ -139,6 +139,15 @@ def test_deeper_is_a_fraction_of_each_gap_beyond_the_margin():
     assert judge(rows, {"two": deep})[1].outcome == "no result"
 
 
+def test_hybrid_levels_of_a_site_have_those_of_the_functional_beside_them():
+    record, reference = dangling_lead(vacancy(), 0.7).record(), pristine().record()
+    both = [r.model_copy(update={"hse_soc": r.soc}) for r in (reference, record)]
+    found = trap_fields(*both)
+    assert (found["levels"], found["n_traps"], found["n_traps_soc"]) == ("hse_soc", 1, 1)
+    assert found["gap_soc_eV"] == pytest.approx(found["gap_eV"])
+    assert "n_traps_soc" not in trap_fields(reference, record)
+
+
 def test_what_was_not_run_says_so():
     assert judge([asked("trap")], {})[0].outcome == "not run yet"
 

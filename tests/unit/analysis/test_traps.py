@@ -358,6 +358,46 @@ def test_too_few_bands_are_refused():
         assess(p, s, x.model_copy(update={"soc": x.soc.model_copy(update=cut)}))
 
 
+def with_hybrid(record, change):
+    """The record with hybrid levels: those with coupling, each energy above the valence edge changed."""
+    energies = [change(e + 3.0) - 3.0 for e in record.soc.energies_eV]
+    hybrid = record.soc.model_copy(update={"energies_eV": energies})
+    return record.model_copy(update={"hse_soc": hybrid})
+
+
+def test_hybrid_levels_decide_where_they_are_and_the_functionals_stand_beside_them():
+    """A hybrid that opens the gap by 1 eV and moves the trap with the conduction edge: a trap at both levels, twice as deep."""
+
+    def opened(above):
+        return above if above < 0.1 else above + 1.0
+
+    p, s, x = (with_hybrid(m.record(), opened) for m in build("healed"))
+    report = assess(p, s, x)
+    assert (report.levels, report.verdict) == ("hse_soc", "healed")
+    assert report.gap_pristine_eV == pytest.approx(GAP + 1.0)
+    assert report.gap_soc_pristine_eV == pytest.approx(GAP)
+    assert report.states_before[0].energy_above_vbm_eV == pytest.approx(1.7)
+    assert report.states_before_soc[0].energy_above_vbm_eV == pytest.approx(0.7)
+    assert (report.n_traps_before_soc, report.n_traps_after_soc) == (1, 0)
+    assert not any("functional's own" in flag for flag in report.flags)
+
+
+def test_a_trap_that_only_one_level_of_theory_sees_is_flagged():
+    """The hybrid pushes the empty level into the conduction band: nothing to heal, but the functional says otherwise."""
+    p, s, x = (with_hybrid(m.record(), lambda e: e) for m in build("healed"))
+    s = with_hybrid(s, lambda e: 3.0 if abs(e - 0.7) < 1e-9 else e)
+    report = assess(p, s, x)
+    assert report.verdict == "no-trap-to-heal"
+    assert any("functional's own levels and spin-orbit coupling 1 trap" in f for f in report.flags)
+
+
+def test_a_loaded_slab_without_the_hybrid_levels_of_the_others_is_refused():
+    p, s, x = (m.record() for m in build("healed"))
+    p, s = (with_hybrid(r, lambda e: e) for r in (p, s))
+    with pytest.raises(AnalysisRefused, match="no hse_soc set"):
+        assess(p, s, x)
+
+
 def test_scalar_levels_may_not_decide():
     p, s, x = (m.record() for m in build("healed"))
     with pytest.raises(AnalysisRefused, match="spin-orbit"):
