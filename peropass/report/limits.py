@@ -21,7 +21,9 @@ GENERAL_LIMITS = (
     "Electronic energies at 0 K, one ligand per cell in vacuum, unless a column says free energy.",
     "Tails are cut as the truncation line of each card says; chain packing and solvation shells are not in the model.",
     "One socket on one flat termination: edges, corners and polydispersity of real nanocrystals are not in the model.",
-    "Semilocal Kohn-Sham gaps are too small; verdicts compare levels of equal cells and settings, not absolute gaps.",
+    "Semilocal gaps look right without spin-orbit coupling because two errors of about an electronvolt cancel, and are too small by about as much with it; "
+    "verdicts compare levels of equal cells and settings, not absolute gaps.",
+    "Levels of static structures carry about 0.3 eV either way: at room temperature the levels of vacancies in lead halides fluctuate by more.",
     "Metal halides are bound from the molecule in the gas; their cards give the binding energy from the solid where its enthalpy of sublimation is known.",
     "Quantum yields and device efficiencies are quoted from the literature and never computed.",
 )

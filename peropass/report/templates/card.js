@@ -135,13 +135,18 @@ const Card = {
 
   traps(t, diagram) {
     const picture = h("div", { class: "scroll-x", tabindex: 0, role: "region", "aria-label": "Level diagram" }, levelDiagram(t, diagram));
-    const rows = (states, where) => states.map((q) => [where, [num(q.energy_above_vbm_eV, 2), "n"], [`${num(q.depth_eV, 2)} from ${q.nearest_edge}`, "n"], [num(q.filling, 2), "n"], [num(q.participation_ratio, 2), "n"], q.label, q.character, q.rule]);
+    const rows = (states, where) => states.map((q) => [where, [num(q.energy_above_vbm_eV, 2), "n"], [`${num(q.depth_eV, 2)} from ${q.nearest_edge} (${num(100 * q.depth_fraction, 0)} %)`, "n"], [num(q.filling, 2), "n"], [num(q.participation_ratio, 2), "n"], [num(q.defect_weight, 2), "n"], [num(q.ligand_weight, 2), "n"], [num(q.surface_weight, 2), "n"], q.label, q.character, q.rule]);
     const all = [...rows(t.states_before, "bare socket"), ...rows(t.states_after, "with ligand")];
-    return [h("p", null, "Verdict: ", h("b", null, `${VERDICTS[t.verdict] || ""} ${t.verdict}`), t.reason ? `. ${t.reason}` : "", `. Traps ${t.n_traps_before} before, ${t.n_traps_after} after; ${t.spin_orbit ? "with" : "without"} spin-orbit coupling.`),
+    const three = (after, before, pristine) => after == null ? null : `${num(after)} eV; bare socket ${before == null ? "\u2013" : `${num(before)} eV, change ${signed(after - before)} eV`}; pristine ${pristine == null ? "\u2013" : `${num(pristine)} eV`}`;
+    const beside = (what, gap, pristine, before, after) => gap == null ? null : [what, `gap ${num(gap)} eV, pristine ${num(pristine)} eV; traps ${before} before, ${after} after`];
+    return [h("p", null, "Verdict: ", h("b", null, `${VERDICTS[t.verdict] || ""} ${t.verdict}`), t.reason ? `. ${t.reason}` : "", `. Traps ${t.n_traps_before} before, ${t.n_traps_after} after; ${PANEL_TITLES[t.levels] || t.levels}.`),
       (t.flags || []).map((f) => h("p", { class: "notice" }, f)), h("div", { class: "levels" }, picture,
-      facts([["gap", `${num(t.gap_eV)} eV, pristine ${num(t.gap_pristine_eV)} eV${t.gap_scalar_eV === null ? "" : `, without spin-orbit ${num(t.gap_scalar_eV)} eV`}`], ["alignment", `${num(t.alignment_eV, 3)} eV, spread ${num(t.alignment_spread_eV, 3)} eV${t.vacuum_alignment_eV === null ? "" : `, by vacuum level ${num(t.vacuum_alignment_eV, 3)} eV`}`],
-        ["ionisation energy", t.ionisation_energy_eV === null ? null : `${num(t.ionisation_energy_eV)} eV`], ["thresholds", Object.entries(t.thresholds).map(([n, v]) => `${n.replaceAll("_", " ")} ${v}`).join(", ")]])),
-      all.length ? h("details", null, h("summary", null, `${all.length} states between the edges, with the rule that named each`), grid("States between the edges", ["slab", ["above VBM / eV", "n"], ["depth / eV", "n"], ["filling", "n"], ["N_eff", "n"], "class", "character", "rule"], all)) : null];
+      facts([["gap", three(t.gap_eV, t.gap_before_eV, t.gap_pristine_eV)], ["ionisation energy", three(t.ionisation_energy_eV, t.ionisation_energy_before_eV, t.ionisation_energy_pristine_eV)],
+        beside("without spin-orbit coupling", t.gap_scalar_eV, t.gap_scalar_pristine_eV, t.n_traps_before_scalar, t.n_traps_after_scalar), beside("functional's own levels with spin-orbit coupling", t.gap_soc_eV, t.gap_soc_pristine_eV, t.n_traps_before_soc, t.n_traps_after_soc),
+        ["alignment", `${num(t.alignment_eV, 3)} eV, spread ${num(t.alignment_spread_eV, 3)} eV${t.vacuum_alignment_eV === null ? "" : `, by vacuum level ${num(t.vacuum_alignment_eV, 3)} eV`}${t.semicore_alignment_eV == null ? "" : `, by semicore levels ${num(t.semicore_alignment_eV, 3)} eV`}`],
+        ["thresholds", Object.entries(t.thresholds).map(([n, v]) => `${n.replaceAll("_", " ")} ${v}`).join(", ")]].filter(Boolean))),
+      h("p", { class: "quiet" }, LEVEL_CAVEAT),
+      all.length ? h("details", null, h("summary", null, `${all.length} states between the edges, with the rule that named each`), grid("States between the edges", ["slab", ["above VBM / eV", "n"], ["depth / eV (of the gap)", "n"], ["filling", "n"], ["N_eff / edge's", "n"], ["at the defect", "n"], ["on the ligand", "n"], ["surface", "n"], "class", "character", "rule"], all)) : null];
   },
 
   shape(k) {
