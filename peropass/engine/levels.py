@@ -137,7 +137,7 @@ def hse_levels(
 
     Wave functions and hence weights are those of the underlying calculation; only the energies that
     enter the spin-orbit Hamiltonian change (10.1063/1.1564060 for HSE). Fillings are those of the
-    neutral insulator at zero temperature.
+    neutral cell at zero temperature, every electron of an odd number counted.
 
     Raises
     ------
@@ -153,7 +153,7 @@ def hse_levels(
     semilocal, vxc, vhybrid = non_self_consistent_eigenvalues(calc, functional, n1=n1, n2=n2)
     energies = np.asarray(semilocal - vxc + vhybrid)
     states = spin_orbit_states(calc, operator=operator, n1=n1, n2=n2, eigenvalues=energies)
-    filling = _aufbau(np.asarray(states.eigenvalues()), 2 * (occupied - n1))
+    filling = _aufbau(np.asarray(states.eigenvalues()), _electrons(calc) - 2 * n1)
     return _spinor_set(calc, states, filling, 2 * n1, n_below=n_below, n_above=n_above)
 
 
@@ -399,7 +399,7 @@ def _listed_kpoints(calc) -> list[int]:
 
 
 def _aufbau(energies: np.ndarray, per_kpoint: int) -> np.ndarray:
-    """Filling 1 for the lowest `per_kpoint` states of each k-point: an insulator at zero temperature."""
+    """Filling 1 for the lowest `per_kpoint` spinors of each k-point: zero temperature, no band crosses the gap."""
     filling = np.zeros_like(energies)
     filling[:, :per_kpoint] = 1.0
     return filling

@@ -227,7 +227,8 @@ def test_an_odd_electron_is_counted_once_with_and_without_coupling():
     atoms = tiny_slab(6.0)
     del atoms[6]
     atoms.set_initial_magnetic_moments([0, 0, 1, 0, 0, 0])
-    found = extract_levels(converge(atoms, spinpol=True), atoms)
+    calc = converge(atoms, spinpol=True)
+    found = extract_levels(calc, atoms)
     scalar, soc = found["scalar"], found["soc"]
     assert found["n_electrons"] == 53
     assert set(scalar.spin) == {0, 1}
@@ -238,6 +239,8 @@ def test_an_odd_electron_is_counted_once_with_and_without_coupling():
         for spin in (0, 1)
     )
     assert up - down == pytest.approx(1, abs=0.05)
+    hse = hse_levels(calc, n_below=2, n_above=2)
+    assert hse.first_index + sum(hse.filling) == 53 == hse.n_occupied
 
 
 def test_k_points_are_those_of_the_irreducible_zone():
