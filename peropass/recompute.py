@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import random
-import shutil
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from peropass.errors import RecordError
 from peropass.record_checks import Findings, Folder, toy_spin
@@ -18,7 +18,19 @@ SCRATCH = Path("results") / "verify"
 
 
 def recompute(folder: Folder, number: int, seed: int, findings: Findings) -> list[str]:
-    """Run `number` random calculations once more in a scratch folder and compare energies; one line each."""
+    """Run `number` random calculations once more in a scratch folder and compare energies; one line each.
+
+    The scratch folder is this process's own: a finished result of another one would be read, not recomputed.
+    """
+    SCRATCH.mkdir(parents=True, exist_ok=True)
+    # a checked name: the folder itself may be called `..`
+    with TemporaryDirectory(prefix=f"{folder.copy.campaign.campaign}-", dir=SCRATCH) as scratch:
+        return _recompute(folder, number, seed, findings, Path(scratch))
+
+
+def _recompute(
+    folder: Folder, number: int, seed: int, findings: Findings, scratch: Path
+) -> list[str]:
     from ase.io import read
 
     from peropass.engine import jobs
@@ -33,10 +45,6 @@ def recompute(folder: Folder, number: int, seed: int, findings: Findings) -> lis
         if record.energy is not None and record.initial is not None and not record.competitors:
             candidates.append((file, record))
     lines = []
-    # a checked name: the folder itself may be called `..`
-    scratch = SCRATCH / folder.copy.campaign.campaign
-    # a finished result there would be read, not recomputed
-    shutil.rmtree(scratch, ignore_errors=True)
     for file, record in random.Random(seed).sample(candidates, min(number, len(candidates))):
         spin = record.magnetic_moment_muB is not None or (record.toy and toy_spin(record, file))
         job = jobs.Job(
@@ -59,7 +67,6 @@ def recompute(folder: Folder, number: int, seed: int, findings: Findings) -> lis
         again = jobs.run(read(file.parent / record.initial.file, format="extxyz"), job)
         findings.count("recomputed")
         lines.append(_compare_runs(folder.short(file), record, again, findings))
-    shutil.rmtree(scratch, ignore_errors=True)
     return lines
 
 

@@ -5,8 +5,9 @@ import json
 import pytest
 from campaign_folder import copied
 
-from peropass import gather, record_checks, verify
+from peropass import gather, recompute, record_checks, verify
 from peropass.cli import main
+from peropass.engine import jobs
 from peropass.errors import InputError
 
 SITE = "toy/CsPbBr3-cubic/001-CsX"
@@ -54,6 +55,25 @@ def test_recomputing_clears_its_own_scratch_alone(original, capsys):
     assert kept.is_dir()
     assert (original / "ranking.json").exists()
     kept.rmdir()
+
+
+def test_two_processes_may_recompute_one_campaign(folder, monkeypatch):
+    """One starts and ends while the other is under way: neither finds, nor removes, what the other computes."""
+    computed = jobs.run
+    places, inner = [], []
+
+    def run(atoms, job):
+        places.append(job.record)
+        if len(places) == 1:
+            inner.extend(recompute.recompute(verify.open_folder(folder), 2, 1, verify.Findings()))
+        return computed(atoms, job)
+
+    monkeypatch.setattr(jobs, "run", run)
+    findings = verify.Findings()
+    outer = recompute.recompute(verify.open_folder(folder), 2, 1, findings)
+    assert findings.deviations == []
+    assert outer == inner
+    assert len(set(places)) == len(places) == 4
 
 
 def test_an_energy_that_was_moved_is_found_in_the_record_and_in_all_that_follows(folder):
