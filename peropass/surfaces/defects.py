@@ -10,10 +10,11 @@ from itertools import combinations
 import numpy as np
 from ase import Atoms
 from ase.constraints import FixAtoms
-from ase.data import atomic_numbers, covalent_radii
+from ase.data import atomic_numbers
 from scipy.optimize import linear_sum_assignment
 
 from peropass.errors import InputError
+from peropass.surfaces.adatoms import adatom_position
 from peropass.surfaces.neighbours import (
     ion_roles,
     minimum_image,
@@ -37,9 +38,6 @@ REMOVABLE = (
     ["A", "A", "X", "X"],
 )
 NEAREST_FACTOR = 1.15  # pairs this much longer than the nearest count as neighbours under a tilt
-# ASSUME an adatom starts at 1.15 times the sum of covalent radii, the ratio of bulk CsPbBr3 (1.12)
-# rounded up, above the ion that it binds to.
-ADATOM_FACTOR = 1.15
 
 
 @dataclass(frozen=True)
@@ -357,12 +355,11 @@ def _apply(
         atoms.arrays["ion"][place] = known.get(change.replace[0], change.replace[1])
     if change.add is not None:
         support = removed.pop(0)
-        length = ADATOM_FACTOR * (
-            covalent_radii[atomic_numbers[change.add]] + covalent_radii[slab.numbers[support]]
-        )
         site = next(s for s in exposed_ions(slab) if s.atoms[0] == support)
         known = dict(zip(slab.get_chemical_symbols(), roles, strict=True))
-        atoms.extend(_adatom(change.add, site.position + length * site.normal, known, atoms))
+        staying = [i for i in range(len(slab)) if i != support and i not in removed]
+        position = adatom_position(slab, change.add, support, site.normal, staying)
+        atoms.extend(_adatom(change.add, position, known, atoms))
     taken += [(slab.symbols[i], slab.positions[i].copy()) for i in removed]
     keep = np.setdiff1d(np.arange(len(atoms)), _whole_cations(atoms, removed))
     fixed = {int(i) for c in slab.constraints if isinstance(c, FixAtoms) for i in c.get_indices()}
