@@ -10,6 +10,8 @@ from peropass.records import Check
 
 ENERGY_RISE_LIMIT_EV = 0.005  # between the last and the lowest step
 SLOPE_OVER_ANG = 1.0
+# ASSUME 4 Angstrom from a nucleus hold its density: the dipole layer at the cell boundary then lies in vacuum.
+DIPOLE_LAYER_CLEARANCE_ANG = 4.0
 VACUUM_SLOPE_LIMIT_EV_PER_ANG = 0.02  # potential in the vacuum with the dipole layer on
 
 
@@ -64,6 +66,25 @@ def electron_check(result: ElectronicResult, expected: int) -> Check:
         unit="electrons",
         limit=f"= {expected}",
         passed=found == expected,
+    )
+
+
+def dipole_layer_check(heights_ang: np.ndarray, cell_height_ang: float) -> Check:
+    """Distance between the dipole layer, which lies at the cell boundary, and the nearest atom on either side of it.
+
+    Parameters
+    ----------
+    heights_ang : (n,) array
+        Heights of all atoms above the bottom of the cell.
+    """
+    heights = np.asarray(heights_ang, float)
+    clearance = float(min(heights.min(), cell_height_ang - heights.max()))
+    return Check(
+        name="atoms to dipole layer",
+        value=round(clearance, 3),
+        unit="Angstrom",
+        limit=f">= {DIPOLE_LAYER_CLEARANCE_ANG:g}",
+        passed=clearance >= DIPOLE_LAYER_CLEARANCE_ANG,
     )
 
 

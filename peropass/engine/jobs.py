@@ -410,6 +410,8 @@ def _engine_checks(
     if job.setting.slab:
         window = vacuum_window(calculator, atoms)
         found.append(checks.vacuum_check(*window))
+        height = float(atoms.cell.lengths()[2])
+        found.append(checks.dipole_layer_check(atoms.positions[:, 2], height))
     found.append(checks.electron_check(last, expected_electrons(atoms, calculator)))
     return found
 

@@ -54,6 +54,7 @@ def test_a_flat_vacuum_passes_and_a_field_does_not():
     assert not tilted.passed
     assert tilted.value == pytest.approx(0.1)
 
+
 def test_a_ripple_at_the_period_of_the_grid_is_no_slope():
     """1 meV from point to point beside a dipole layer; the mean field over any Angstrom is below 3 meV."""
     ripple = 4.2 + 0.0013 * (-1.0) ** np.arange(30)
@@ -68,7 +69,19 @@ def test_a_tail_of_the_density_is_a_slope():
     assert not found.passed
 
 
-
 @pytest.mark.parametrize("profile", [np.array([]), np.array([4.2]), np.array([4.2, 4.2])])
 def test_no_vacuum_to_look_at_is_no_pass(profile):
     assert not checks.vacuum_check(profile, 0.1).passed
+
+
+@pytest.mark.parametrize(
+    ("heights", "cell", "value", "passed"),
+    [
+        ([4.5, 7.3, 13.3], 22.0, 4.5, True),
+        ([4.5, 18.5], 22.0, 3.5, False),  # a ligand that stood up
+        ([0.0, 5.0], 22.0, 0.0, False),  # a slab on the boundary: the layer would cut through ions
+    ],
+)
+def test_the_dipole_layer_lies_in_vacuum_on_both_sides(heights, cell, value, passed):
+    found = checks.dipole_layer_check(np.array(heights), cell)
+    assert (found.value, found.passed) == (pytest.approx(value), passed)
