@@ -176,6 +176,29 @@ def surface_atoms(record: LevelsRecord, layers: int) -> list[int]:
     ]
 
 
+def state_shares(
+    record: LevelsRecord, levels: Spectrum, index: int, spin: int, kpoint: int
+) -> tuple[dict[str, float], dict[str, float]]:
+    """Shares of one state by layer (`layer 1` ..., `ligand`) and by element and orbital (`Pb 6p`, `ligand C 2p`), largest first.
+
+    Each of the two sums to one, as the weights do; a degenerate level has the mean of its states.
+    """
+    place = (levels.index == index) & (levels.spin == spin) & (levels.kpoint == kpoint)
+    weights = levels.weights[np.flatnonzero(place)[0]]
+    by_layer: dict[str, float] = {}
+    by_orbital: dict[str, float] = {}
+    for atom, symbol in enumerate(record.symbols):
+        ligand = bool(record.fragment[atom])
+        layer = "ligand" if ligand else f"layer {record.layer[atom]}"
+        by_layer[layer] = by_layer.get(layer, 0.0) + float(weights[atom].sum())
+        for ell, share in enumerate(weights[atom]):
+            orbital = ("ligand " if ligand else "") + f"{symbol} {shell(symbol, ell)}"
+            by_orbital[orbital] = by_orbital.get(orbital, 0.0) + float(share)
+    return tuple(
+        dict(sorted(shares.items(), key=lambda item: -item[1])) for shares in (by_layer, by_orbital)
+    )
+
+
 def shell(symbol: str, ell: int) -> str:
     """Name of the valence orbital that a projector of angular momentum l stands for, e.g. `6p`."""
     from ase.data import atomic_numbers

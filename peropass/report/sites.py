@@ -14,10 +14,11 @@ from numpy.lib.npyio import NpzFile
 
 from peropass.analysis.controls import in_words
 from peropass.analysis.level_classes import TRAP_LABELS
-from peropass.analysis.levels import projected_density
+from peropass.analysis.levels import projected_density, spectrum, state_shares
 from peropass.records import ControlsRecord, LevelsRecord, PotentialPoint, SiteRecord
 from peropass.report.electronic_figures import density_figure, state_figure
 from peropass.report.level_diagram import (
+    KIND_TITLES,
     Panel,
     draw_level_diagram,
     figure_svg,
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 SITE_GLOB = "*/*/*/*/*/*/site.record.json"  # protocol/host/termination/site/candidate/pose
 CONTROLS_FILE = "controls.json"
 SLICES = "levels.slices.npz"
+LEAST_SHARE = 0.02  # of a state; smaller ones are not listed
 DENSITY_POINTS = 200
 DENSITY_BEYOND_EV = 1.2
 DENSITY_WIDTH_EV = 0.05
@@ -86,6 +88,7 @@ class SiteView:
     file: str
     status: str
     words: str
+    kind: str
     facts: list[tuple[str, str]]
     flags: list[str]
     states: list[dict]
@@ -291,6 +294,7 @@ def site_view(one: SiteEvidence, figures: bool = True) -> SiteView:
         file=one.file,
         status=record.status,
         words=words,
+        kind=KIND_TITLES[record.levels],
         facts=_facts(record),
         flags=list(record.flags),
         states=[
@@ -304,12 +308,31 @@ def site_view(one: SiteEvidence, figures: bool = True) -> SiteView:
                 "character": s.character,
                 "participation": s.participation_ratio,
                 "defect": s.defect_weight,
+                "layers": layers,
+                "orbitals": orbitals,
                 "rule": s.rule,
             }
-            for s in record.states
+            for s, (layers, orbitals) in zip(record.states, _shares(one), strict=True)
         ],
         figures=[(_caption(name), figure_svg(figure)) for name, figure in drawn.items()],
     )
+
+
+def _shares(one: SiteEvidence) -> list[tuple[str, str]]:
+    """Where each state of the record lives, by layer and by element and orbital, in words; empty without levels."""
+    record = one.record
+    if one.levels is None or getattr(one.levels, record.levels) is None:
+        return [("", "")] * len(record.states)
+    levels = spectrum(one.levels, record.levels)
+    return [
+        tuple(
+            ", ".join(
+                f"{name} {share:.2f}" for name, share in shares.items() if share >= LEAST_SHARE
+            )
+            for shares in state_shares(one.levels, levels, state.index, state.spin, state.kpoint)
+        )
+        for state in record.states
+    ]
 
 
 def _caption(name: str) -> str:

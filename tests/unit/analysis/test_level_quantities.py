@@ -93,3 +93,16 @@ def test_a_dangling_level_shows_in_its_layer_and_orbital_only():
     assert max(layers, key=lambda k: layers[k][0]) == "layer 1"
     assert max(orbitals, key=lambda k: orbitals[k][0]) == "Pb 6p"
     assert layers["layer 3"][0] == pytest.approx(0, abs=1e-6)
+
+
+def test_shares_of_a_state_are_normalised_by_layer_and_by_orbital():
+    """Three quarters on the lead of the top layer, a quarter on a bromine two layers below."""
+    slab = pristine()
+    slab.add(0.9, 0.0, 0.75 * slab.spread("Pb", P, [9]) + 0.25 * slab.spread("Br", 0, [4]))
+    record = slab.record()
+    levels = lv.spectrum(record, "soc")
+    index = int(levels.index[np.argmin(abs(levels.energies_eV - (0.9 - 3.0)))])
+    layers, orbitals = lv.state_shares(record, levels, index, 0, 0)
+    assert list(layers.items())[:2] == [("layer 1", 0.75), ("layer 3", 0.25)]
+    assert list(orbitals.items())[:2] == [("Pb 6p", 0.75), ("Br 4s", 0.25)]
+    assert sum(layers.values()) == pytest.approx(1) == sum(orbitals.values())

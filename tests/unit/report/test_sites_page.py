@@ -93,6 +93,8 @@ def test_each_site_is_drawn_with_what_it_has(with_sites):
     html = build_report(found).html
     figures = ("levels", "density", "highest filled state", "lowest empty state", "window")
     assert html.count('<figure class="drawn">') == len(figures)
+    assert "inside the gap of the pristine slab, with spin-orbit coupling" in html
+    assert "<td>layer 1 1.00</td><td>Pb 6p 1.00</td>" in html
     assert 'id="controls"' in html
     assert "not run yet" in html
     assert 'id="ranking"' in html
