@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from itertools import product
 from pathlib import Path
 
@@ -20,7 +20,7 @@ from peropass.check import checked
 from peropass.chemistry.descriptors import describe
 from peropass.chemistry.library import Library, build_model, load_library
 from peropass.chemistry.ligand_formability import of_ligand
-from peropass.chemistry.model_plan import plan_model
+from peropass.chemistry.model_plan import ModelPlan, plan_model
 from peropass.chemistry.planned import PlannedReaction
 from peropass.chemistry.reaction_plan import gas, reactions_for
 from peropass.chemistry.reactions import HostIons
@@ -38,6 +38,7 @@ from peropass.records import (
     EosRecord,
     LevelsRecord,
     Literature,
+    PosesRecord,
     Provenance,
     RankingRecord,
     Record,
@@ -46,6 +47,7 @@ from peropass.records import (
     write_record,
     write_text,
 )
+from peropass.shared_records import FileState, shared_record, shared_verdicts, state_of
 from peropass.surfaces.hosts import Host, load_host
 from peropass.surfaces.neighbours import ion_roles
 
@@ -73,6 +75,10 @@ class Place:
         """The record at a pattern, None if it is absent."""
         file = self.file(pattern, **more)
         return read_record(file, kind, allow_toy=self.toy) if file.exists() else None
+
+    def shared(self, kind: type[Record], pattern: str, **more: str):
+        """As `read`, for a record that other candidates need as well: it is read once per process."""
+        return shared_record(self.file(pattern, **more), kind, self.toy)
 
     def relative(self, file: Path) -> str:
         return str(file.relative_to(self.root))
@@ -106,13 +112,7 @@ def candidate_record(
     host = load_host(address.host)
     entry = _library().entry(candidate.ligand)
     halide = candidate.halide or host.symbol("X")
-    on_paper = plan_model(
-        entry,
-        tail_carbons=candidate.tail_carbons,
-        halide=halide,
-        variant=candidate.variant,
-        partner=candidate.partner,
-    )
+    on_paper = _on_paper(candidate, halide)
     ions = HostIons(host.symbol("A"), host.symbol("B"), host.symbol("X"))
     smiles = ".".join(on_paper.parts)
     natives = {
@@ -131,7 +131,7 @@ def candidate_record(
     )
     poses = sorted({p.parent.name for p in out.parent.glob("k*/relax.record.json")})
     inputs = _inputs(place, planned, poses, natives, meta["references"], smiles, address)
-    facts = _facts(entry, candidate, on_paper, halide, meta, protocol)
+    facts = _facts(entry, candidate, on_paper, halide, meta, _sizes(place))
     best = pipeline.best_pose(inputs.loaded)
     record = pipeline.assemble(
         address,
@@ -186,15 +186,27 @@ def error_model(protocol: str) -> uncertainty.ErrorModel:
 
 
 def _native_smiles(candidate: CandidateSettings, host: Host) -> str:
-    entry = _library().entry(candidate.ligand)
-    plan = plan_model(
-        entry,
-        tail_carbons=candidate.tail_carbons,
-        halide=candidate.halide or host.symbol("X"),
-        variant=candidate.variant,
-        partner=candidate.partner,
+    return ".".join(_on_paper(candidate, candidate.halide or host.symbol("X")).parts)
+
+
+def _on_paper(candidate: CandidateSettings, halide: str) -> ModelPlan:
+    """The model of a row without 3-D."""
+    return _planned(
+        candidate.ligand, candidate.tail_carbons, halide, candidate.variant, candidate.partner
     )
-    return ".".join(plan.parts)
+
+
+@lru_cache(maxsize=1024)
+def _planned(
+    ligand: str, tail_carbons: int | None, halide: str, variant: str, partner: str | None
+) -> ModelPlan:
+    return plan_model(
+        _library().entry(ligand),
+        tail_carbons=tail_carbons,
+        halide=halide,
+        variant=variant,
+        partner=partner,
+    )
 
 
 def _inputs(
@@ -206,7 +218,7 @@ def _inputs(
     smiles: str,
     address: Address,
 ) -> pipeline.CandidateInputs:
-    phases = [place.read(EosRecord, pattern) for pattern in PHASES]
+    phases = [place.shared(EosRecord, pattern) for pattern in PHASES]
     known: dict[str, CalculationRecord | EosRecord] = {}
     thermo: dict[str, ThermoRecord] = {}
     for plan in planned:
@@ -216,18 +228,18 @@ def _inputs(
                     if dict(species.composition) == phase.composition:
                         known[species.name] = phase
     for identity, text in references.items():
-        record = place.read(CalculationRecord, paths.REFERENCE, reference=identity)
+        record = place.shared(CalculationRecord, paths.REFERENCE, reference=identity)
         if record is not None:
             known[gas(text).name] = record
-        heat = place.read(ThermoRecord, paths.REFERENCE_THERMO, reference=identity)
+        heat = place.shared(ThermoRecord, paths.REFERENCE_THERMO, reference=identity)
         if heat is not None:
             thermo[gas(text).name] = heat
     own_heat = place.read(ThermoRecord, paths.MOLECULE_THERMO)
     if own_heat is not None:
         thermo[gas(smiles).name] = own_heat
     slabs = {
-        "pristine": place.read(CalculationRecord, paths.PRISTINE),
-        "socket": place.read(CalculationRecord, paths.CLEAN),
+        "pristine": place.shared(CalculationRecord, paths.PRISTINE),
+        "socket": place.shared(CalculationRecord, paths.CLEAN),
         "molecule": place.read(CalculationRecord, paths.MOLECULE),
     }
     loaded = _per_pose(place, CalculationRecord, paths.LOADED, poses)
@@ -240,7 +252,7 @@ def _inputs(
     native_molecule = {
         key: found
         for key in natives
-        if (found := place.read(CalculationRecord, paths.MOLECULE, candidate=key)) is not None
+        if (found := place.shared(CalculationRecord, paths.MOLECULE, candidate=key)) is not None
     }
     return pipeline.CandidateInputs(
         planned=planned,
@@ -251,8 +263,11 @@ def _inputs(
         references=known,
         slab_fragments=_per_pose(place, CalculationRecord, paths.FRAGMENT, poses, part="slab"),
         ligand_fragments=_per_pose(place, CalculationRecord, paths.FRAGMENT, poses, part="ligand"),
-        levels_pristine=place.read(LevelsRecord, paths.PRISTINE_LEVELS),
-        levels_socket=place.read(LevelsRecord, paths.CLEAN_LEVELS),
+        levels_pristine=place.shared(LevelsRecord, paths.PRISTINE_LEVELS),
+        levels_socket=place.shared(LevelsRecord, paths.CLEAN_LEVELS),
+        verdicts=shared_verdicts(
+            place.file(paths.PRISTINE_LEVELS), place.file(paths.CLEAN_LEVELS), place.toy
+        ),
         levels_loaded=_per_pose(place, LevelsRecord, paths.LOADED_LEVELS, poses),
         thermo=thermo,
         files=_files(place, planned, poses, address),
@@ -294,7 +309,7 @@ def _native_poses(place: Place, key: str) -> dict[str, CalculationRecord]:
     """Relaxations of a native ligand on this socket by pose."""
     folder = place.file(paths.CANDIDATE, candidate=key).parent
     return {
-        file.parent.name: read_record(file, CalculationRecord, allow_toy=place.toy)
+        file.parent.name: shared_record(file, CalculationRecord, place.toy)
         for file in sorted(folder.glob("k*/relax.record.json"))
     }
 
@@ -332,22 +347,14 @@ def _files(
 
 
 def _facts(
-    entry, candidate: CandidateSettings, on_paper, halide: str, meta: dict, protocol: Protocol
-):
-    try:
-        model = build_model(
-            entry,
-            tail_carbons=candidate.tail_carbons,
-            halide=halide,
-            variant=candidate.variant,
-            partner=candidate.partner,
-            n_conformers=1,
-            seed=1,
-            described=False,
-        )
-        sizes = describe(model, seed=1, dipole=False)
-    except PeropassError:
-        sizes = {}
+    entry,
+    candidate: CandidateSettings,
+    on_paper: ModelPlan,
+    halide: str,
+    meta: dict,
+    sizes: Mapping[str, float],
+) -> pipeline.CandidateFacts:
+    sizes = sizes or _built_sizes(entry, candidate, halide)
     return pipeline.CandidateFacts(
         label=_label(entry, on_paper),
         ligand=entry.id,
@@ -365,6 +372,30 @@ def _facts(
     )
 
 
+def _sizes(place: Place) -> Mapping[str, float]:
+    """Descriptors in the record of the poses; empty where it is older than they are."""
+    poses = place.read(PosesRecord, paths.POSES)
+    return {} if poses is None else poses.descriptors
+
+
+def _built_sizes(entry, candidate: CandidateSettings, halide: str) -> dict[str, float]:
+    """Descriptors of a model that is built anew, which takes conformers and GFN2-xTB; empty if it cannot be built."""
+    try:
+        model = build_model(
+            entry,
+            tail_carbons=candidate.tail_carbons,
+            halide=halide,
+            variant=candidate.variant,
+            partner=candidate.partner,
+            n_conformers=1,
+            seed=1,
+            described=False,
+        )
+        return describe(model, seed=1, dipole=False)
+    except PeropassError:
+        return {}
+
+
 def _label(entry, on_paper) -> str:
     return f"{entry.name} (model {gas('.'.join(on_paper.parts)).name.removesuffix('(g)')})"
 
@@ -372,14 +403,22 @@ def _label(entry, on_paper) -> str:
 def _distortions(
     place: Place, inputs: pipeline.CandidateInputs, poses: list[str], halide: str
 ) -> dict[str, Distortion]:
-    pristine = _structure(place, inputs.pristine, paths.PRISTINE)
+    if inputs.pristine is None or inputs.pristine.final is None:
+        return {}
+    file = place.file(paths.PRISTINE).parent / inputs.pristine.final.file
+    clean = _clean(state_of(file), halide)
     found: dict[str, Distortion] = {}
     for pose in poses:
         loaded = inputs.loaded.get(pose)
         atoms = _structure(place, loaded, paths.LOADED, pose=pose)
-        if atoms is not None and pristine is not None:
-            found[pose] = distortions.measure(_geometry(atoms, halide), _geometry(pristine, halide))
+        if atoms is not None:
+            found[pose] = distortions.measure(_geometry(atoms, halide), clean)
     return found
+
+
+@lru_cache(maxsize=8)
+def _clean(structure: FileState, halide: str) -> distortions.CleanSlab:
+    return distortions.CleanSlab(_geometry(read(structure.path, format="extxyz"), halide))
 
 
 def _geometry(atoms, halide: str) -> distortions.SlabGeometry:

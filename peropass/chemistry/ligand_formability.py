@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from peropass.chemistry.formability import assess, assess_cation_fit, assess_substitution
 from peropass.chemistry.molecules import composition, formal_charge, parse
@@ -73,6 +74,7 @@ def _end_member(ions: HostIons, symbol: str, charge: int, halide: str) -> Formab
     return whole.model_copy(update={"notes": [*whole.notes, f"alloy {part.composition}: {shown}"]})
 
 
+@lru_cache(maxsize=4096)
 def _cation_fit(ions: HostIons, smiles: str) -> Formability:
     from rdkit import Chem
     from rdkit.Chem import AllChem

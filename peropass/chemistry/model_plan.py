@@ -143,7 +143,7 @@ def _complete_set(
 def _truncate(
     entry: LigandEntry, spec: Variant, full: str, full_parts: list, tail_carbons: int | None
 ) -> tuple[list[TruncatedPart], str]:
-    from peropass.chemistry.truncation import keep_whole, replace_by_fragment
+    from peropass.chemistry.truncation import keep_whole
 
     policy: Truncation = spec.truncate
     where = f"{entry.where}.truncate"
@@ -152,8 +152,8 @@ def _truncate(
     if policy.fragment is not None:
         largest = max(range(len(full_parts)), key=lambda i: full_parts[i].GetNumHeavyAtoms())
         pieces = [
-            replace_by_fragment(part, policy.fragment, where) if i == largest else keep_whole(part)
-            for i, part in enumerate(full_parts)
+            _replaced(text, policy.fragment, where) if i == largest else keep_whole(part)
+            for i, (part, text) in enumerate(zip(full_parts, full.split("."), strict=True))
         ]
         return pieces, f"{policy.fragment} stands in: {policy.because}"
     given = policy.tails if tail_carbons is None else tail_carbons
@@ -181,6 +181,15 @@ def _cut(smiles: str, carbons: int, where: str) -> tuple[TruncatedPart, bool]:
 
     molecule = parse(smiles, where)
     return cut_tails(molecule, carbons, where), has_tails(molecule)
+
+
+@lru_cache(maxsize=4096)
+def _replaced(smiles: str, fragment: str, where: str) -> TruncatedPart:
+    """The fragment that stands for one full part."""
+    from peropass.chemistry.molecules import parse
+    from peropass.chemistry.truncation import replace_by_fragment
+
+    return replace_by_fragment(parse(smiles, where), fragment, where)
 
 
 def _anchors(

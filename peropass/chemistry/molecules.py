@@ -5,6 +5,7 @@ RDKit is imported inside functions, so that planning a workflow does not pay for
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from peropass.errors import InputError
@@ -107,9 +108,14 @@ def exchange_halide(smiles: str, halide: str, where: str) -> str:
 
 def composition(smiles: str) -> dict[str, int]:
     """Atoms per element of a set, hydrogens included."""
+    return dict(_counted(smiles))
+
+
+@lru_cache(maxsize=4096)
+def _counted(smiles: str) -> tuple[tuple[str, int], ...]:
     from collections import Counter
 
     from rdkit import Chem
 
     molecule = Chem.AddHs(parse(smiles, "smiles"))
-    return dict(Counter(atom.GetSymbol() for atom in molecule.GetAtoms()))
+    return tuple(Counter(atom.GetSymbol() for atom in molecule.GetAtoms()).items())
