@@ -5,6 +5,8 @@ from __future__ import annotations
 from ase import Atoms
 
 MAGNETIC = frozenset({"Mn", "Fe", "Co", "Ni", "Cu"})
+# ASSUME an even number of electrons without magnetic ions is a closed shell: a biradical (a lead adatom with 6p2, two distant halide vacancies)
+# would lie lower with parallel spins and is not looked for.
 # Valence electrons of the PAW datasets matter only through their parity, which is that of the atomic number
 # less an even core; all default datasets of GPAW have an even number of frozen core electrons.
 
