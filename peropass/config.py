@@ -150,11 +150,14 @@ class MigrationSettings(_Closed):
 
     rows: list[Name] = Field(default_factory=list, description="keys of rows of `candidates`")
     top: int = Field(
-        default=0, ge=0, le=50, description="also the best rows of the last ranking; none before there is one"
+        default=0,
+        ge=0,
+        le=50,
+        description="also the best rows of the last ranking; none before there is one",
     )
     tier: Literal["screen", "production"] = Field(
         default="screen",
-        description="screen: path by GFN1-xTB between ends relaxed with DFT, DFT at the saddle; production: DFT band",
+        description="screen: hopping ion by GFN1-xTB between ends relaxed with DFT, saddle relaxed with DFT around it; production: DFT band",
     )
     images: int = Field(default=5, ge=3, le=15, description="moving images, evaluated in parallel")
     fmax_eV_per_ang: float = Field(default=0.05, gt=0, le=1.0, description="force on the band")
@@ -343,7 +346,11 @@ def _check_comparisons(campaign: Campaign, path: str | Path) -> None:
 
 def _check_migration(campaign: Campaign, path: str | Path) -> None:
     if campaign.migration and BARE_HOP in campaign.by_key:
-        raise InputError(f"{path}: candidates", BARE_HOP, "another name beside `migration`: it stands for the clean surface")
+        raise InputError(
+            f"{path}: candidates",
+            BARE_HOP,
+            "another name beside `migration`: it stands for the clean surface",
+        )
     for row, key in enumerate(campaign.migration.rows if campaign.migration else []):
         if key not in campaign.by_key:
             raise InputError(f"{path}: migration.rows.{row}", key, ", ".join(campaign.by_key))

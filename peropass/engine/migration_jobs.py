@@ -1,7 +1,8 @@
 """The job that relaxes a path between two relaxed ends and gives it a barrier.
 
 Tier `screen`: the band moves the hopping ion alone, by GFN1-xTB, while all others follow the interpolation between ends
-that DFT has relaxed; the barrier is DFT at the saddle against DFT at the ends. Tier `production`: the band is DFT throughout.
+that DFT has relaxed; at the saddle DFT then relaxes everything around the hopping ion, which is held, and the barrier is DFT at
+that saddle against DFT at the ends. Tier `production`: the band is DFT throughout.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from pathlib import Path
 import numpy as np
 from ase import Atoms
 from ase.calculators.calculator import Calculator, all_changes
+from ase.constraints import FixAtoms
 from ase.io import read
 
 from peropass.config import MigrationSettings
@@ -41,11 +43,12 @@ from peropass.records import (
 )
 from peropass.revisions import REVISIONS
 
-# ASSUME a path by GFN1-xTB, in which a free slab would fall apart, finds the place of the saddle when only the hopping ion is
-# relaxed; its height is never used.
+# ASSUME a path by GFN1-xTB, in which a free slab would fall apart, finds the place of the hopping ion at the saddle when only that
+# ion is relaxed; its height is never used, and the surroundings of the saddle are relaxed with DFT.
 PATH_METHOD = "GFN1-xTB"
 CLIMB_FACTOR = 3.0  # the highest image climbs once the band is within this factor of its limit, at least 0.3 eV/A
 SADDLE_FILE = "band.saddle.extxyz"
+SADDLE_RECORD = "saddle.record.json"
 
 
 class EngineCalculator(Calculator):
@@ -144,12 +147,14 @@ def _relax(
         return record("missing", "; ".join(lacking))
     try:
         band = _band(ends, job, settings, workers, folder)
-        path = _path(band, ends, job, settings)
+        highest = _saddle(band, ends, job) if settings.tier == "screen" else None
+        path = _path(band, ends, job, settings, highest)
     except (BuildError, EngineError) as error:
         return record("failed", str(error))
     finally:
         watch.save()
-    saddle = jobs.write_structure(band.images[band.saddle], folder / SADDLE_FILE)
+    top = band.images[band.saddle] if highest is None else _final(highest, job)
+    saddle = jobs.write_structure(top, folder / SADDLE_FILE)
     check = Check(
         name="force on the band",
         value=round(band.fmax_eV_per_ang, 4),
@@ -216,18 +221,23 @@ def _engine(job: jobs.Job, folder: Path, worker: int) -> Calculator:
     return EngineCalculator(engine, settings.dispersion, settings.xc)
 
 
-def _path(band: Band, ends: Ends, job: jobs.Job, settings: MigrationSettings) -> MigrationPath:
-    """Path with its barriers."""
+def _path(
+    band: Band,
+    ends: Ends,
+    job: jobs.Job,
+    settings: MigrationSettings,
+    highest: CalculationRecord | None,
+) -> MigrationPath:
+    """Path with its barriers; those of `highest`, a saddle relaxed on its own, where there is one."""
     forward, reverse, method = (
         band.barrier_eV,
         band.reverse_barrier_eV,
         path_method(job, settings.tier),
     )
-    if settings.tier == "screen":
-        saddle = _saddle_energy(band, job)
-        method = f"{job.protocol.energy.label} at saddle and ends" if not saddle.toy else "toy"
-        forward = saddle.energy.total_eV - ends.start.energy.total_eV
-        reverse = saddle.energy.total_eV - ends.end.energy.total_eV
+    if highest is not None:
+        method = f"{job.protocol.energy.label} at saddle and ends" if not highest.toy else "toy"
+        forward = highest.energy.total_eV - ends.start.energy.total_eV
+        reverse = highest.energy.total_eV - ends.end.energy.total_eV
     if forward <= 0 or reverse <= 0:
         raise EngineError(
             f"no barrier: the highest image lies {forward:+.3f} eV from the start and {reverse:+.3f} eV from the end"
@@ -243,10 +253,16 @@ def _path(band: Band, ends: Ends, job: jobs.Job, settings: MigrationSettings) ->
     )
 
 
-def _saddle_energy(band: Band, job: jobs.Job) -> CalculationRecord:
-    """Energy of the saddle with the campaign's own settings, as a calculation of its own."""
-    point = replace(job, record=job.record.with_name("saddle.record.json"), relax=False)
-    found = jobs.run(band.images[band.saddle], point)
+def _saddle(band: Band, ends: Ends, job: jobs.Job) -> CalculationRecord:
+    """The saddle with the campaign's own settings, as a calculation of its own: the hopping ion held, all else relaxed."""
+    atoms = band.images[band.saddle].copy()
+    held = {int(i) for c in ends.atoms("start").constraints for i in c.get_indices()}
+    atoms.set_constraint(FixAtoms(sorted(held | {ends.hop.moved})))
+    found = jobs.run(atoms, replace(job, record=job.record.with_name(SADDLE_RECORD), relax=True))
     if found.status != "ok" or found.energy is None:
         raise EngineError(f"saddle: {found.status} ({found.reason})")
     return found
+
+
+def _final(record: CalculationRecord, job: jobs.Job) -> Atoms:
+    return read(job.record.with_name(record.final.file), format="extxyz")

@@ -14,7 +14,14 @@ from peropass.engine import jobs, migration_jobs
 from peropass.engine.electronic import Setting, ToyEngine
 from peropass.engine.jobs import Job
 from peropass.engine.protocol import load_protocols
-from peropass.records import Address, BandRecord, HopRecord, Provenance, read_record
+from peropass.records import (
+    Address,
+    BandRecord,
+    CalculationRecord,
+    HopRecord,
+    Provenance,
+    read_record,
+)
 from peropass.surfaces.hops import vacancy_hop
 
 TOY = load_protocols(PROTOCOLS_FILE)["toy"]
@@ -103,3 +110,14 @@ def test_an_ion_that_fell_back_has_no_band(ends):
     record = migration_jobs.run(ends, band, MigrationSettings(**LOOSE))
     assert record.status == "failed"
     assert "same structure" in record.reason
+
+
+def test_the_surroundings_of_a_saddle_are_relaxed_around_the_held_ion(ends):
+    band = job(ends.folder / "band.record.json", relax=False)
+    migration_jobs.run(ends, band, MigrationSettings(tier="screen", **LOOSE))
+    record = read_record(ends.folder / "saddle.record.json", CalculationRecord, allow_toy=True)
+    before, after = (read(ends.folder / ref.file) for ref in (record.initial, record.final))
+    still = np.flatnonzero(np.linalg.norm(after.positions - before.positions, axis=1) < 1e-6)
+    assert still.tolist() == [0, ends.hop.moved]  # the frozen atom and the hopping ion
+    unrelaxed = jobs.run(before, job(ends.folder / "point" / "point.record.json", relax=False))
+    assert record.energy.total_eV < unrelaxed.energy.total_eV
