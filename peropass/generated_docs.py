@@ -43,7 +43,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Write all generated pages, or with `--check` only compare them. 0 all equal or written, 1 they differ."""
     parser = argparse.ArgumentParser(prog="peropass docs", description=__doc__)
     parser.add_argument("--check", action="store_true", help="write nothing, tell what differs")
-    parser.add_argument("--pictures", action="store_true", help="draw the structures of docs/structures.md again")
+    parser.add_argument(
+        "--pictures", action="store_true", help="draw the structures of docs/structures.md again"
+    )
     options = parser.parse_args(argv)
     if options.pictures:
         from peropass.gallery import write_gallery
@@ -51,7 +53,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         for path in write_gallery(Path("docs/images/structures"), Path("docs/structures.md")):
             sys.stdout.write(f"wrote {path}\n")
         return 0
-    stale = [path for path, text in pages().items() if not path.exists() or path.read_text() != text]
+    stale = [
+        path for path, text in pages().items() if not path.exists() or path.read_text() != text
+    ]
     if options.check:
         for path in stale:
             sys.stdout.write(f"{path} differs from the schemas; run: peropass docs\n")
@@ -90,14 +94,18 @@ def configuration_page() -> str:
         ("`levels`", LevelSettings),
         ("`kpts_per_primitive_cell`", KpointSettings),
     ]
-    return HEAD + "".join(f"\n## {title}\n\n{_table(model)}" for title, model in campaign + protocol)
+    return HEAD + "".join(
+        f"\n## {title}\n\n{_table(model)}" for title, model in campaign + protocol
+    )
 
 
 def _table(model: type[BaseModel]) -> str:
     rows = ["| key | type | allowed | default | meaning |", "|---|---|---|---|---|"]
     for name, field in model.model_fields.items():
         default = "required" if field.is_required() else _default(field)
-        allowed = ", ".join(_constraint(item) for item in field.metadata) or _choices(field.annotation)
+        allowed = ", ".join(_constraint(item) for item in field.metadata) or _choices(
+            field.annotation
+        )
         kind = _type(field.annotation)
         meaning = (field.description or "").replace("|", "\\|")
         rows.append(f"| `{name}` | {kind} | {allowed} | {default} | {meaning} |")
@@ -112,7 +120,13 @@ def _default(field) -> str:
 
 
 def _constraint(item: object) -> str:
-    for sign, name in ((">=", "ge"), (">", "gt"), ("<=", "le"), ("<", "lt"), ("at least", "min_length")):
+    for sign, name in (
+        (">=", "ge"),
+        (">", "gt"),
+        ("<=", "le"),
+        ("<", "lt"),
+        ("at least", "min_length"),
+    ):
         value = getattr(item, name, None)
         if value is not None:
             return f"{sign} {value:g}"
@@ -131,7 +145,13 @@ def _type(annotation: object) -> str:
     if isinstance(annotation, type):
         return "block" if issubclass(annotation, BaseModel) else annotation.__name__
     text = str(annotation)
-    for word, shown in (("Literal", "choice"), ("list", "list"), ("dict", "mapping"), ("int", "int"), ("str", "str")):
+    for word, shown in (
+        ("Literal", "choice"),
+        ("list", "list"),
+        ("dict", "mapping"),
+        ("int", "int"),
+        ("str", "str"),
+    ):
         if word in text:
             return shown
     return "value"

@@ -97,9 +97,7 @@ class Energy(Part):
 
     @model_validator(mode="after")
     def _adds_up(self) -> Energy:
-        found = (
-            self.electronic_eV + self.dispersion_eV + self.dipole_eV + self.counterpoise_eV
-        )
+        found = self.electronic_eV + self.dispersion_eV + self.dipole_eV + self.counterpoise_eV
         if abs(found - self.total_eV) > ENERGY_SUM_TOLERANCE_EV:
             raise ValueError(f"total_eV {self.total_eV} is not the sum of its terms {found}")
         return self
@@ -184,6 +182,10 @@ class CalculationRecord(Record):
     initial: StructureRef | None = Field(default=None, description="None where it was never built")
     final: StructureRef | None = None
     energy: Energy | None = None
+    dispersion_models_eV: dict[str, float] = Field(
+        default_factory=dict,
+        description="dispersion energy of the final structure by each model; empty in older records",
+    )
     n_electrons: int | None = None
     magnetic_moment_muB: float | None = None
     dipole_e_ang: list[float] | None = None
@@ -231,7 +233,9 @@ class RecallEstimate(Part):
     dropped: int = Field(description="poses that the funnel dropped")
     drawn: int = Field(description="of these, relaxed for the estimate")
     failed: int = Field(description="of those drawn, without an energy after all")
-    better: int = Field(description="of those drawn, lower than the best kept pose after relaxation")
+    better: int = Field(
+        description="of those drawn, lower than the best kept pose after relaxation"
+    )
     lowest_eV: float | None = Field(
         description="lowest of those drawn against the best kept pose; negative = a winner was lost"
     )
@@ -398,7 +402,8 @@ class TrapReport(Part):
     n_traps_before_scalar: int | None = None
     n_traps_after_scalar: int | None = None
     gap_soc_eV: float | None = Field(
-        default=None, description="of the functional itself where hybrid levels decide; so the next five"
+        default=None,
+        description="of the functional itself where hybrid levels decide; so the next five",
     )
     gap_soc_pristine_eV: float | None = None
     states_before_soc: list[GapState] = Field(default_factory=list)
@@ -520,7 +525,9 @@ class CandidateRecord(Record):
     migration_clean: MigrationPath | None = Field(
         default=None, description="the same hop of the clean surface"
     )
-    migration_reason: str = Field(default="", description="why a barrier that was asked for is missing")
+    migration_reason: str = Field(
+        default="", description="why a barrier that was asked for is missing"
+    )
     anomalies: list[str] = Field(default_factory=list)
     literature: list[Literature] = Field(default_factory=list)
 
@@ -644,7 +651,8 @@ class SiteRecord(Record):
     n_traps_high: int | None = None
     n_traps_scalar: int | None = None
     gap_soc_eV: float | None = Field(
-        default=None, description="of the functional itself where hybrid levels decide; so the next three"
+        default=None,
+        description="of the functional itself where hybrid levels decide; so the next three",
     )
     gap_soc_pristine_eV: float | None = None
     states_soc: list[GapState] = Field(default_factory=list)
@@ -717,7 +725,9 @@ class HopRecord(Record):
 
     kind: Literal["hop"] = "hop"
     element: str
-    pose: str = Field(default="", description="pose of the loaded slab; empty for the clean surface")
+    pose: str = Field(
+        default="", description="pose of the loaded slab; empty for the clean surface"
+    )
     vacancy: int | None = Field(default=None, description="index in the slab that is taken apart")
     hopper: int | None = None
     moved: int | None = Field(default=None, description="index of the hopper in both ends")

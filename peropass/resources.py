@@ -39,7 +39,10 @@ RUNTIME_SAFETY = 4.0  # times the expected time: a request, not an estimate
 LEAST_RUNTIME_MIN = 10
 LEAST_GROUPED_MIN = 2  # of a job that shares a submission with many others: their minutes add up
 GROUPED_KINDS = ("thermo", "candidate")
-CHEAP_MEMORY_MB = {"poses": 1000.0, "others": 400.0}  # xTB of a repeated slab; Python with its libraries
+CHEAP_MEMORY_MB = {
+    "poses": 1000.0,
+    "others": 400.0,
+}  # xTB of a repeated slab; Python with its libraries
 DFT_KINDS = ("eos", "molecule", "clean", "loaded", "fragment", "levels")
 FORMULA = re.compile(r"([A-Z][a-z]?)(\d*)")
 

@@ -158,9 +158,7 @@ def _binding_compared(first: Held, second: Held) -> str:
         return ""
     difference = first.binding_eV - second.binding_eV
     word = "harder" if difference < 0 else "less hard"
-    return (
-        f"It binds {word} by {abs(difference):.2f} eV ({first.binding_eV:+.2f} against {second.binding_eV:+.2f} eV). "
-    )
+    return f"It binds {word} by {abs(difference):.2f} eV ({first.binding_eV:+.2f} against {second.binding_eV:+.2f} eV). "
 
 
 def _proton_verdict(first: Held, second: Held, gap: float) -> str:
@@ -179,8 +177,12 @@ def _proton_verdict(first: Held, second: Held, gap: float) -> str:
             f"It has no proton to give, but {second.name} does not leave by proton transfer either: "
             "that explanation does not hold here."
         )
-    harder = None not in (first.binding_eV, second.binding_eV) and first.binding_eV < second.binding_eV
-    share = f"{worth:.2f} eV of {second.name}'s lability: {min(worth / gap, 1.0):.0%} of the difference"
+    harder = (
+        None not in (first.binding_eV, second.binding_eV) and first.binding_eV < second.binding_eV
+    )
+    share = (
+        f"{worth:.2f} eV of {second.name}'s lability: {min(worth / gap, 1.0):.0%} of the difference"
+    )
     if harder:
         return f"It has no proton to give, which is worth {share}; it binds harder as well."
     return f"It stays although it does not bind harder, because it has no proton to give; that channel is worth {share}."

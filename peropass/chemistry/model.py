@@ -14,7 +14,14 @@ from typing import Literal
 from ase import Atoms
 
 LigandClass = Literal[
-    "ion-pair", "X-type", "L-type", "Z-type", "zwitterion", "halide-donor", "substitution", "interface"
+    "ion-pair",
+    "X-type",
+    "L-type",
+    "Z-type",
+    "zwitterion",
+    "halide-donor",
+    "substitution",
+    "interface",
 ]
 PartRole = Literal["cation", "anion", "neutral", "zwitterion"]
 Target = Literal["A-hole", "X-hole", "Pb", "halide", "surface"]

@@ -356,7 +356,9 @@ def _channels(setting: _Setting, complexes: Collection[str]) -> list[PlannedReac
         _proton_channel(setting),
         _alkyl_channel(setting),
     ]
-    return channels + [_complex_channel(setting, unit, complexes) for unit in _surface_units(setting.ions)]
+    return channels + [
+        _complex_channel(setting, unit, complexes) for unit in _surface_units(setting.ions)
+    ]
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ import numpy as np
 from ase import Atoms
 from ase.io import read, write
 
+from peropass import dispersion_models
 from peropass.engine import beef, checks, dispersion, gpaw_calculator
 from peropass.engine.counterpoise import counterpoise, needs_counterpoise
 from peropass.engine.electronic import ElectronicResult, Engine, GpawEngine, Setting, ToyEngine
@@ -334,6 +335,7 @@ def _finished_record(
             composition=common["initial"].composition,
         ),
         energy=energy,
+        dispersion_models_eV=_dispersion_models(result.atoms, job, energy),
         n_electrons=last.n_electrons,
         magnetic_moment_muB=last.magnetic_moment_muB,
         dipole_e_ang=list(last.dipole_e_ang) if last.dipole_e_ang else None,
@@ -345,6 +347,16 @@ def _finished_record(
         history=_history(result.steps, atoms),
         remedies=result.remedies,
         checks=found_checks,
+    )
+
+
+def _dispersion_models(atoms: Atoms, job: Job, energy: Energy) -> dict[str, float]:
+    """Dispersion energy by each model, for the spread that a reaction shows; none beside the toy engine."""
+    if job.protocol.engine == "toy":
+        return {}
+    settings = job.protocol.energy
+    return dispersion_models.of_structure(
+        atoms, settings.dispersion, energy.dispersion_eV, settings.xc
     )
 
 

@@ -111,7 +111,8 @@ def test_the_solvent_of_the_desorption_is_named_as_the_cause(first: Path, second
     edit_row(second, lability_eV=row.lability_eV - 1.0)
     told = causes(first, second)
     assert told.startswith("settings: lability.solvent toluene -> ethylacetate")
-    assert "translation of the channel" in told and told.endswith(": -1.0000 eV")
+    assert "translation of the channel" in told
+    assert told.endswith(": -1.0000 eV")
 
 
 def test_a_move_that_no_record_explains_is_told_as_such(first: Path, second: Path) -> None:
@@ -199,7 +200,8 @@ def test_two_committed_runs_differ_in_their_solvent_alone() -> None:
     """The quickstart in toluene and in ethyl acetate: one setting, named for every row that moved."""
     reference = Path(__file__).resolve().parents[2] / "results" / "reference"
     result = found(reference / "quickstart", reference / "quickstart-ethylacetate")
-    assert result.common == () and result.left_out == ()
+    assert result.common == ()
+    assert result.left_out == ()
     moved = [*result.beyond, *result.within]
     assert len(moved) == 8
     for move in moved:

@@ -4,7 +4,7 @@ import pytest
 from ase.build import molecule
 from ase.io import write
 
-from peropass.dispersion_models import of_record
+from peropass.dispersion_models import of_record, of_structure
 from peropass.engine import dispersion
 from peropass.ids import structure_hash
 from peropass.records import Address, CalculationRecord, Energy, Provenance, StructureRef
@@ -61,3 +61,12 @@ def test_a_functional_without_parameters_has_no_model(tmp_path):
     atoms = molecule("CH4")
     odd = record_of(atoms, tmp_path, settings={"xc": "no-such", "dispersion": "none"})
     assert of_record(odd, tmp_path) == {}
+
+
+def test_what_the_record_holds_is_what_its_structure_gives(tmp_path):
+    atoms = molecule("C6H6")
+    written = of_structure(atoms, "d3bj", -0.5, "PBE")
+    record = record_of(atoms, tmp_path, dispersion_models_eV=written)
+    assert written == pytest.approx(of_record(record_of(atoms, tmp_path), tmp_path), abs=1e-7)
+    (tmp_path / "relax.final.extxyz").unlink()
+    assert of_record(record, tmp_path) == written
