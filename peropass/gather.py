@@ -115,9 +115,7 @@ def candidate_record(
     on_paper = _on_paper(candidate, halide)
     ions = HostIons(host.symbol("A"), host.symbol("B"), host.symbol("X"))
     smiles = ".".join(on_paper.parts)
-    natives = {
-        key: _native_smiles(CandidateSettings(**row), host) for key, row in meta["natives"].items()
-    }
+    natives = {key: _native_smiles(CandidateSettings(**row), host) for key, row in meta["natives"]}
     planned = reactions_for(
         entry,
         ions,
@@ -584,7 +582,7 @@ def _compared(
 
 def candidate_meta(campaign: Campaign, key: str, references: dict[str, str]) -> dict:
     """What the analysis of one candidate needs beyond its row: role, natives, references and conditions."""
-    natives = {c.key: c.model_dump() for c in campaign.candidates if c.role == "native"}
+    natives = [[c.key, c.model_dump()] for c in campaign.candidates if c.role == "native"]
     return {
         "role": campaign.by_key[key].role,
         "natives": natives,

@@ -338,7 +338,8 @@ class Plan:
         return canonical(
             {
                 "role": candidate.role,
-                "natives": {c.key: c.model_dump() for c in self._natives},
+                # a list: the first is the baseline, and JSON objects lose their order
+                "natives": [[c.key, c.model_dump()] for c in self._natives],
                 "references": self._references[wildcards.host][wildcards.candidate],
                 "literature": self._library[candidate.ligand].get("reported", []),
                 "lability": self.campaign.lability.model_dump(),

@@ -1,5 +1,6 @@
 """Plans: sums, intervals and wall times against limits that hold for every campaign."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -74,6 +75,21 @@ def test_hops_are_planned_with_the_rest(in_toy_place, tmp_path):
     assert outputs == {file for file, _ in plan.all_records()}
     known = {j.output for j in jobs}
     assert all(need in known for j in jobs for need in j.needs)
+
+
+def test_the_first_native_of_the_campaign_is_the_baseline(in_toy_place, tmp_path):
+    """Also where its name comes last in the alphabet: what the jobs are given keeps the order of the file."""
+    data = yaml.safe_load(Path("small.yaml").read_text())
+    natives = [
+        {"ligand": "ma-br", "role": "native", "name": "z-first"},
+        {"ligand": "ola-br", "tail_carbons": 2, "role": "native", "name": "a-second"},
+    ]
+    file = tmp_path / "two.yaml"
+    file.write_text(yaml.safe_dump(data | {"candidates": [*natives, {"ligand": "kx"}]}))
+    plan = Plan(str(file))
+    given = json.loads(plan.candidate_meta(Wildcards(host="CsPbBr3-cubic", candidate="kx")))
+    assert [key for key, _ in given["natives"]] == ["z-first", "a-second"]
+    assert plan.campaign.native.key == "z-first"
 
 
 def test_a_finished_campaign_has_nothing_left_but_its_report(in_toy_place):
