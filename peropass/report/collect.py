@@ -32,6 +32,7 @@ from peropass.records import (
 )
 from peropass.report.extxyz import read_extxyz
 from peropass.report.sites import SiteEvidence, collect_controls, collect_sites
+from peropass.report.slices import SLICES
 
 RANKING_FILE = "ranking.json"
 CANDIDATE_GLOB = "*/*/*/*/*/candidate.record.json"  # protocol/host/termination/site/candidate
@@ -73,6 +74,7 @@ class Evidence:
     socket: Calculation | None = None
     pristine_levels: LevelsRecord | None = None
     socket_levels: LevelsRecord | None = None
+    slices: Path | None = None
 
     @property
     def best(self) -> Calculation | None:
@@ -344,7 +346,15 @@ def _evidence(reader: Reader, row: RankedRow, candidates: dict) -> Evidence | No
         reader.socket(site_folder),
         reader.shared(pristine, LevelsRecord),
         reader.shared(site_folder / "none" / "none" / "levels.record.json", LevelsRecord),
+        _slices_of(reader, path.parent, candidate),
     )
+
+
+def _slices_of(reader: Reader, base: Path, candidate: CandidateRecord) -> Path | None:
+    """Where the density slices of the loaded slab lie, beside its levels."""
+    if candidate.levels_file is None:
+        return None
+    return reader.resolve(base, candidate.levels_file).with_name(SLICES)
 
 
 def _optional(reader: Reader, base: Path, name: str | None, kind: type[Record]) -> Record | None:

@@ -5,12 +5,17 @@ from __future__ import annotations
 import numpy as np
 from matplotlib import rc_context
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from peropass.report.level_diagram import SVG_SETTINGS
 
 # Okabe-Ito palette with line styles, so that eight curves differ in grey too
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#000000", "#999999")
 DASHES = ("-", "--", "-.", ":")
+# around the plane of a state: height axis, colour bar, lateral axis, title
+LEFT_IN, RIGHT_IN, BELOW_IN, ABOVE_IN = 0.5, 0.85, 0.45, 0.5
+MOST_HEIGHT_IN = 8.0  # of the plane itself
+EDGE_SHARE = 0.05  # of the width: symbols this near to a side are written inside of it
 
 
 def density_figure(
@@ -80,6 +85,7 @@ def state_figure(
     *,
     atoms: list[tuple[str, float, float]] | None = None,
     title: str = "",
+    width_in: float = 4.0,
 ) -> Figure:
     """Pseudo density of one state on a plane, lateral axis across, surface normal up.
 
@@ -91,27 +97,41 @@ def state_figure(
         Lengths of the two axes.
     atoms : list of (symbol, lateral position, height), optional
         Marked with their symbols.
+    width_in : float
+        Width of the figure; its height follows from the plane.
     """
+    ratio = float(extent_ang[1]) / float(extent_ang[0])
+    across = width_in - LEFT_IN - RIGHT_IN
+    up = min(MOST_HEIGHT_IN, across * ratio)
+    across = up / ratio
+    height_in = BELOW_IN + up + ABOVE_IN
+    edge = EDGE_SHARE * float(extent_ang[0])
     with rc_context(SVG_SETTINGS):
-        width = 4.0
-        height = min(9.0, width * float(extent_ang[1]) / float(extent_ang[0]))
-        figure = Figure(figsize=(width, height), layout="constrained")
-        ax = figure.subplots()
+        figure = Figure(figsize=(width_in, height_in))
+        bottom, share = BELOW_IN / height_in, up / height_in
+        ax = figure.add_axes((LEFT_IN / width_in, bottom, across / width_in, share))
         image = ax.imshow(
-            np.asarray(density_per_ang3).T,
+            1000.0 * np.asarray(density_per_ang3).T,
             origin="lower",
             extent=(0.0, float(extent_ang[0]), 0.0, float(extent_ang[1])),
             cmap="cividis",
-            aspect="equal",
+            aspect="auto",
             interpolation="bilinear",
         )
         for symbol, x, z in atoms or []:
-            ax.text(x, z, symbol, color="white", ha="center", va="center", fontsize=7)
+            side = "left" if x < edge else "right" if x > float(extent_ang[0]) - edge else "center"
+            ax.text(x, z, symbol, color="white", ha=side, va="center", fontsize=7, parse_math=False)
         ax.set_xlabel("along the surface (\u212b)")
         ax.set_ylabel("height (\u212b)")
-        figure.colorbar(image, ax=ax, label="pseudo density (\u212b$^{-3}$)", shrink=0.7)
+        beside = ((LEFT_IN + across + 0.1) / width_in, bottom, 0.12 / width_in, share)
+        figure.colorbar(
+            image,
+            cax=figure.add_axes(beside),
+            label="pseudo density (10$^{-3}$ \u212b$^{-3}$)",
+            ticks=MaxNLocator(5),
+        )
         if title:
-            ax.set_title(title, fontsize=9)
+            figure.text(0.5, 1 - 0.06 / height_in, title, ha="center", va="top", fontsize=9)
     return figure
 
 

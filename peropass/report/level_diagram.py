@@ -102,7 +102,7 @@ def site_panels(pristine: LevelsRecord, system: LevelsRecord, record: SiteRecord
     ):
         if gap is None:
             continue
-        zero = _valence_edge(getattr(pristine, kind))
+        zero = valence_edge(getattr(pristine, kind))
         loaded = record.address.candidate != "none"
         names = ("pristine", "with ligand" if loaded else record.address.site)
         columns = [Column(names[0], _levels(getattr(pristine, kind), zero, gap, []))]
@@ -167,11 +167,11 @@ def save_level_diagram(
     return save_figure(figure, path)
 
 
-def figure_svg(figure: Figure) -> str:
-    """SVG element of a figure, without XML prologue, date or other things that change."""
+def figure_svg(figure: Figure, dpi: float = 100) -> str:
+    """SVG element of a figure, without XML prologue, date or other things that change; `dpi` of the images in it."""
     stream = io.StringIO()
     with rc_context(SVG_SETTINGS):
-        figure.savefig(stream, format="svg", metadata={"Date": None, "Creator": None})
+        figure.savefig(stream, format="svg", dpi=dpi, metadata={"Date": None, "Creator": None})
     text = stream.getvalue()
     return text[text.index("<svg") :]
 
@@ -193,7 +193,7 @@ def _panel(
     report: TrapReport,
     states: tuple[list[GapState], list[GapState]],
 ) -> Panel:
-    edge = _valence_edge(getattr(records[0], kind))
+    edge = valence_edge(getattr(records[0], kind))
     shifts = (0.0, report.alignment_before_eV or 0.0, report.alignment_eV)
     names = ("pristine", "defect", "passivated")
     columns = [
@@ -203,8 +203,14 @@ def _panel(
     return Panel(kind=kind, gap_eV=gap, columns=columns)
 
 
-def _valence_edge(levels: LevelSet) -> float:
+def valence_edge(levels: LevelSet) -> float:
+    """Energy of the highest filled state (eV), on the calculation's own scale."""
     return max(e for e, f in zip(levels.energies_eV, levels.filling, strict=True) if f > 0.5)
+
+
+def spin_polarised(record: LevelsRecord | None) -> bool:
+    """Whether the levels without spin-orbit coupling, which alone have a spin, come in two."""
+    return record is not None and record.scalar is not None and len(set(record.scalar.spin)) > 1
 
 
 def _levels(levels, zero_eV: float, gap: float, states: list[GapState]) -> list[DrawnLevel]:

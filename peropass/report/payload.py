@@ -14,8 +14,9 @@ from peropass.chemistry.sublimation import reference_note
 from peropass.records import CalculationRecord, RankingRecord
 from peropass.report.collect import Calculation, Evidence, row_key
 from peropass.report.extxyz import viewer_structure
-from peropass.report.level_diagram import diagram_panels
+from peropass.report.level_diagram import diagram_panels, spin_polarised
 from peropass.report.literature import citations
+from peropass.report.slices import card_slices, read_slices
 
 SIGNIFICANT_DIGITS = 6
 GZIP_LEVEL = 6
@@ -125,6 +126,11 @@ def card(one: Evidence) -> dict:
         "diagram": rounded(_diagram(one)),
     }
     if one.candidate is not None:
+        data["slices"] = _slices(one)
+        data["polarised"] = {
+            "before": spin_polarised(one.socket_levels),
+            "after": spin_polarised(one.levels),
+        }
         data["candidate"] = plain(one.candidate, exclude={"schema_version", "kind", "toy"})
         data["citations"] = [c for note in one.candidate.literature for c in citations(note.source)]
         data["citations"] = sorted(set(data["citations"]))
@@ -194,3 +200,12 @@ def _diagram(one: Evidence) -> list[dict]:
         return []
     panels = diagram_panels(one.pristine_levels, one.socket_levels, one.levels, one.candidate.traps)
     return [panel.as_data() for panel in panels]
+
+
+def _slices(one: Evidence) -> list[dict]:
+    """Pictures of the states next to the gap of the loaded slab; empty where the slices are missing."""
+    if one.slices is None or one.candidate.traps is None:
+        return []
+    return card_slices(
+        read_slices(one.slices), one.levels, one.pristine_levels, one.candidate.traps
+    )

@@ -6,17 +6,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
-from zipfile import BadZipFile
 
 import numpy as np
 from matplotlib.figure import Figure
-from numpy.lib.npyio import NpzFile
 
 from peropass.analysis.controls import in_words
 from peropass.analysis.level_classes import TRAP_LABELS
 from peropass.analysis.levels import projected_density, spectrum, state_shares
-from peropass.records import ControlsRecord, LevelsRecord, PotentialPoint, SiteRecord
-from peropass.report.electronic_figures import density_figure, state_figure
+from peropass.records import ControlsRecord, GapState, LevelsRecord, PotentialPoint, SiteRecord
+from peropass.report.electronic_figures import density_figure
 from peropass.report.level_diagram import (
     KIND_TITLES,
     Panel,
@@ -24,7 +22,10 @@ from peropass.report.level_diagram import (
     figure_svg,
     save_figure,
     site_panels,
+    spin_polarised,
+    valence_edge,
 )
+from peropass.report.slices import SLICES, Slices, read_slices, shown_states, slice_figure
 from peropass.report.surface_figures import window_figure
 
 if TYPE_CHECKING:
@@ -32,31 +33,15 @@ if TYPE_CHECKING:
 
 SITE_GLOB = "*/*/*/*/*/*/site.record.json"  # protocol/host/termination/site/candidate/pose
 CONTROLS_FILE = "controls.json"
-SLICES = "levels.slices.npz"
 LEAST_SHARE = 0.02  # of a state; smaller ones are not listed
 DENSITY_POINTS = 200
 DENSITY_BEYOND_EV = 1.2
 DENSITY_WIDTH_EV = 0.05
-ABOVE_SLAB_ANG = 4.0  # of vacuum that a slice shows
 WINDOW_FIGURES = {
     "surface": ("surface_J_per_m2", "surface energy (J/m\u00b2)"),
     "formation": ("formation_eV", "formation energy (eV per cell)"),
 }
 WINDOW_WORDS = {"surface": "Surface energies", "formation": "Formation energies of the defects"}
-PLANE_ATOMS_ANG = 1.5  # atoms this near to the plane of a slice are marked on it
-
-
-@dataclass(frozen=True)
-class Slices:
-    """Densities (n, nlateral, nnormal) of states next to the gap, without spin-orbit coupling."""
-
-    density_per_ang3: np.ndarray
-    extent_ang: np.ndarray
-    through_ang: np.ndarray
-    energies_eV: np.ndarray
-    filling: np.ndarray
-    band: np.ndarray
-    spin: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -92,6 +77,7 @@ class SiteView:
     facts: list[tuple[str, str]]
     flags: list[str]
     states: list[dict]
+    scalar_states: list[dict]
     figures: list[tuple[str, str]] = field(default_factory=list)
 
 
@@ -124,21 +110,6 @@ def collect_controls(reader: Reader) -> ControlsRecord | None:
     return reader.record(path, ControlsRecord) if path.exists() else None
 
 
-def read_slices(path: Path) -> Slices | None:
-    """Density slices beside a levels record; None where there are none or the file is torn."""
-    if not path.exists():
-        return None
-    try:
-        with np.load(path, allow_pickle=False) as stored:
-            return _slices(stored)
-    except (OSError, ValueError, KeyError, BadZipFile):
-        return None
-
-
-def _slices(stored: NpzFile) -> Slices:
-    return Slices(**{name: stored[name] for name in Slices.__dataclass_fields__})
-
-
 def window_views(evidence: Sequence[SiteEvidence]) -> list[tuple[str, str]]:
     """Caption and SVG of each figure over the chemical potentials."""
     return [
@@ -161,8 +132,9 @@ def site_figures(one: SiteEvidence) -> dict[str, Figure]:
         title=one.name,
     )
     if one.slices is not None:
-        for n in _shown_slices(one):
-            figures[f"state-{n}"] = _slice(one, n)
+        zero = valence_edge(one.pristine.scalar) + one.record.alignment_eV
+        for n in shown_states(one.slices):
+            figures[f"state-{n}"] = slice_figure(one.slices, one.levels, n, zero)
     return figures
 
 
@@ -181,57 +153,12 @@ def densities(
     title: str,
 ) -> Figure:
     """Layer-resolved and projected densities of states of a slab around the gap of the pristine one."""
-    zero = _valence_edge(pristine, kind) + shift_eV
+    zero = valence_edge(getattr(pristine, kind)) + shift_eV
     grid = np.linspace(zero - DENSITY_BEYOND_EV, zero + gap_eV + DENSITY_BEYOND_EV, DENSITY_POINTS)
     parts = [
         projected_density(levels, kind, by, grid, DENSITY_WIDTH_EV) for by in ("layer", "orbital")
     ]
     return density_figure(grid, *parts, zero_eV=zero, gap_eV=gap_eV, title=title)
-
-
-def _valence_edge(record: LevelsRecord, kind: str) -> float:
-    levels = getattr(record, kind)
-    return max(e for e, f in zip(levels.energies_eV, levels.filling, strict=True) if f > 0.5)
-
-
-def _shown_slices(one: SiteEvidence) -> list[int]:
-    """The highest filled and the lowest empty state of each spin."""
-    slices, shown = one.slices, []
-    for spin in sorted(set(slices.spin.tolist())):
-        filled = [n for n in np.flatnonzero(slices.spin == spin) if slices.filling[n] > 0.5]
-        empty = [n for n in np.flatnonzero(slices.spin == spin) if slices.filling[n] <= 0.5]
-        shown += [filled[-1]] if filled else []
-        shown += [empty[0]] if empty else []
-    return [int(n) for n in shown]
-
-
-def _slice(one: SiteEvidence, n: int) -> Figure:
-    slices, levels = one.slices, one.levels
-    cell = np.array(levels.cell_ang)
-    across = np.linalg.norm(cell[0])
-    atoms = []
-    for symbol, (x, y, z) in zip(levels.symbols, levels.positions_ang, strict=True):
-        off = abs((x - slices.through_ang[n] + across / 2) % across - across / 2)
-        if off <= PLANE_ATOMS_ANG:
-            atoms.append((symbol, y % float(slices.extent_ang[0]), z))
-    zero = _valence_edge(one.pristine, "scalar") + one.record.alignment_eV
-    above = float(slices.energies_eV[n]) - zero
-    spin = (
-        ""
-        if len(set(slices.spin.tolist())) == 1
-        else f", spin {'up' if slices.spin[n] == 0 else 'down'}"
-    )
-    kind = "highest filled" if slices.filling[n] > 0.5 else "lowest empty"
-    width, height = (float(x) for x in slices.extent_ang)
-    planes = slices.density_per_ang3.shape[2]
-    top = max(z for _, _, z in levels.positions_ang) + ABOVE_SLAB_ANG
-    kept = min(planes, int(np.ceil(planes * top / height)))
-    return state_figure(
-        slices.density_per_ang3[n][:, :kept],
-        np.array([width, height * kept / planes]),
-        atoms=atoms,
-        title=f"{kind} state{spin}, {above:.2f} eV\n(without spin-orbit coupling)",
-    )
 
 
 def surface_figures(evidence: Sequence[SiteEvidence]) -> dict[str, Figure]:
@@ -297,33 +224,42 @@ def site_view(one: SiteEvidence, figures: bool = True) -> SiteView:
         kind=KIND_TITLES[record.levels],
         facts=_facts(record),
         flags=list(record.flags),
-        states=[
-            {
-                "label": s.label,
-                "trap": s.label in TRAP_LABELS,
-                "above": s.energy_above_vbm_eV,
-                "depth": s.depth_eV,
-                "percent": 100 * s.depth_fraction,
-                "filling": s.filling,
-                "character": s.character,
-                "participation": s.participation_ratio,
-                "defect": s.defect_weight,
-                "layers": layers,
-                "orbitals": orbitals,
-                "rule": s.rule,
-            }
-            for s, (layers, orbitals) in zip(record.states, _shares(one), strict=True)
-        ],
+        states=_states(one, record.levels, record.states),
+        scalar_states=_states(one, "scalar", record.states_scalar)
+        if spin_polarised(one.levels)
+        else [],
         figures=[(_caption(name), figure_svg(figure)) for name, figure in drawn.items()],
     )
 
 
-def _shares(one: SiteEvidence) -> list[tuple[str, str]]:
-    """Where each state of the record lives, by layer and by element and orbital, in words; empty without levels."""
-    record = one.record
-    if one.levels is None or getattr(one.levels, record.levels) is None:
-        return [("", "")] * len(record.states)
-    levels = spectrum(one.levels, record.levels)
+def _states(one: SiteEvidence, kind: str, states: Sequence[GapState]) -> list[dict]:
+    """Rows of the table of states at one level of theory; spin where states of this kind have one."""
+    spins = ("up", "down") if kind == "scalar" and spin_polarised(one.levels) else ("", "")
+    return [
+        {
+            "label": s.label,
+            "spin": spins[s.spin],
+            "trap": s.label in TRAP_LABELS,
+            "above": s.energy_above_vbm_eV,
+            "depth": s.depth_eV,
+            "percent": 100 * s.depth_fraction,
+            "filling": s.filling,
+            "character": s.character,
+            "participation": s.participation_ratio,
+            "defect": s.defect_weight,
+            "layers": layers,
+            "orbitals": orbitals,
+            "rule": s.rule,
+        }
+        for s, (layers, orbitals) in zip(states, _shares(one, kind, states), strict=True)
+    ]
+
+
+def _shares(one: SiteEvidence, kind: str, states: Sequence[GapState]) -> list[tuple[str, str]]:
+    """Where each state lives, by layer and by element and orbital, in words; empty without levels."""
+    if one.levels is None or getattr(one.levels, kind) is None:
+        return [("", "")] * len(states)
+    levels = spectrum(one.levels, kind)
     return [
         tuple(
             ", ".join(
@@ -331,7 +267,7 @@ def _shares(one: SiteEvidence) -> list[tuple[str, str]]:
             )
             for shares in state_shares(one.levels, levels, state.index, state.spin, state.kpoint)
         )
-        for state in record.states
+        for state in states
     ]
 
 

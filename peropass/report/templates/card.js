@@ -61,7 +61,7 @@ const Card = {
       k && k.decomposition ? part("Decomposition of binding", false, this.decomposition(k)) : null,
       k && k.channels.length ? part("Desorption channels", false, this.channels(k.channels, row.lability_note)) : null,
       k && (k.migration || k.migration_reason) ? part("Ion migration", false, this.migration(k)) : null,
-      k && k.traps ? part("Levels and traps", true, this.traps(k.traps, data.diagram)) : null,
+      k && k.traps ? part("Levels and traps", true, this.traps(k.traps, data)) : null,
       k && (k.distortion || k.formability) ? part("Distortion and formability", false, this.shape(k)) : null,
       data.poses ? part("Poses tried", false, this.poses(data.poses)) : null,
       data.calculations.length ? part("Convergence", true, data.calculations.map((c) => this.convergence(c))) : null,
@@ -133,10 +133,12 @@ const Card = {
       h("p", { class: "quiet" }, "Line: next to the ligand; dashed: clean surface; both by the method of the path. Rings: energies that the barrier is taken from.")];
   },
 
-  traps(t, diagram) {
-    const picture = h("div", { class: "scroll-x", tabindex: 0, role: "region", "aria-label": "Level diagram" }, levelDiagram(t, diagram));
-    const rows = (states, where) => states.map((q) => [where, [num(q.energy_above_vbm_eV, 2), "n"], [`${num(q.depth_eV, 2)} from ${q.nearest_edge} (${num(100 * q.depth_fraction, 0)} %)`, "n"], [num(q.filling, 2), "n"], [num(q.participation_ratio, 2), "n"], [num(q.defect_weight, 2), "n"], [num(q.ligand_weight, 2), "n"], [num(q.surface_weight, 2), "n"], q.label, q.character, q.rule]);
-    const all = [...rows(t.states_before, "bare socket"), ...rows(t.states_after, "with ligand")];
+  traps(t, data) {
+    const picture = h("div", { class: "scroll-x", tabindex: 0, role: "region", "aria-label": "Level diagram" }, levelDiagram(t, data.diagram));
+    const spin = (q, polarised) => polarised ? `, spin ${q.spin ? "down" : "up"}` : "";
+    const rows = (states, where, polarised) => states.map((q) => [`${where}${spin(q, polarised)}`, [num(q.energy_above_vbm_eV, 2), "n"], [`${num(q.depth_eV, 2)} from ${q.nearest_edge} (${num(100 * q.depth_fraction, 0)} %)`, "n"], [num(q.filling, 2), "n"], [num(q.participation_ratio, 2), "n"], [num(q.defect_weight, 2), "n"], [num(q.ligand_weight, 2), "n"], [num(q.surface_weight, 2), "n"], q.label, q.character, q.rule]);
+    const two = data.polarised || {}, scalar = t.levels === "scalar", other = (states, where, polarised) => polarised && !scalar ? rows(states || [], `${where}, without spin-orbit coupling`, true) : [];
+    const all = [...rows(t.states_before, "bare socket", scalar && two.before), ...rows(t.states_after, "with ligand", scalar && two.after), ...other(t.states_before_scalar, "bare socket", two.before), ...other(t.states_after_scalar, "with ligand", two.after)];
     const three = (after, before, pristine) => after == null ? null : `${num(after)} eV; bare socket ${before == null ? "\u2013" : `${num(before)} eV, change ${signed(after - before)} eV`}; pristine ${pristine == null ? "\u2013" : `${num(pristine)} eV`}`;
     const beside = (what, gap, pristine, before, after) => gap == null ? null : [what, `gap ${num(gap)} eV, pristine ${num(pristine)} eV; traps ${before} before, ${after} after`];
     return [h("p", null, "Verdict: ", h("b", null, `${VERDICTS[t.verdict] || ""} ${t.verdict}`), t.reason ? `. ${t.reason}` : "", `. Traps ${t.n_traps_before} before, ${t.n_traps_after} after; ${PANEL_TITLES[t.levels] || t.levels}.`),
@@ -144,9 +146,16 @@ const Card = {
       facts([["gap", three(t.gap_eV, t.gap_before_eV, t.gap_pristine_eV)], ["ionisation energy", three(t.ionisation_energy_eV, t.ionisation_energy_before_eV, t.ionisation_energy_pristine_eV)],
         beside("without spin-orbit coupling", t.gap_scalar_eV, t.gap_scalar_pristine_eV, t.n_traps_before_scalar, t.n_traps_after_scalar), beside("functional's own levels with spin-orbit coupling", t.gap_soc_eV, t.gap_soc_pristine_eV, t.n_traps_before_soc, t.n_traps_after_soc),
         ["alignment", `${num(t.alignment_eV, 3)} eV, spread ${num(t.alignment_spread_eV, 3)} eV${t.vacuum_alignment_eV === null ? "" : `, by vacuum level ${num(t.vacuum_alignment_eV, 3)} eV`}${t.semicore_alignment_eV == null ? "" : `, by semicore levels ${num(t.semicore_alignment_eV, 3)} eV`}`],
-        ["thresholds", Object.entries(t.thresholds).map(([n, v]) => `${n.replaceAll("_", " ")} ${v}`).join(", ")]].filter(Boolean))),
+        ["thresholds", Object.entries(t.thresholds).map(([n, v]) => `${n.replaceAll("_", " ")} ${v}`).join(", ")]].filter(Boolean)), this.slices(data.slices || [])),
       h("p", { class: "quiet" }, LEVEL_CAVEAT),
       all.length ? h("details", null, h("summary", null, `${all.length} states between the edges, with the rule that named each`), grid("States between the edges", ["slab", ["above VBM / eV", "n"], ["depth / eV (of the gap)", "n"], ["filling", "n"], ["N_eff / edge's", "n"], ["at the defect", "n"], ["on the ligand", "n"], ["surface", "n"], "class", "character", "rule"], all)) : null];
+  },
+
+  // Pictures without a script in them: an image element runs none, whatever its file holds.
+  slices(pictures) {
+    if (!pictures.length) return null;
+    return h("div", { class: "drawings" }, pictures.map((q) => h("figure", { class: "drawn" }, h("div", null, h("img", { src: `data:image/svg+xml,${encodeURIComponent(q.svg)}`, alt: q.alt })), h("figcaption", null, q.caption))),
+      h("p", { class: "quiet" }, SLICE_NOTE));
   },
 
   shape(k) {

@@ -7,6 +7,7 @@ const LEVEL_STYLES = {
 const LEVEL_WORDS = { "host-like": "host-like", "surface-resonance": "surface resonance", "shallow": "shallow", "localised-trap": "localised trap", "ligand-level": "ligand level" };
 const PANEL_TITLES = { scalar: "without spin-orbit coupling", soc: "with spin-orbit coupling", hse_soc: "HSE06 with spin-orbit coupling" };
 const LEVEL_CAVEAT = "Semilocal gaps without spin-orbit coupling look right because two errors of about an electronvolt cancel; with coupling they are too small by about as much, so a level close below the conduction edge may be swallowed by it. Levels of static structures carry \u00b10.3 eV.";
+const SLICE_NOTE = "Loaded slab: pseudo density of one state, without spin-orbit coupling, on the plane through the atom that holds most of it; atoms near the plane are named.";
 const COLUMN_TITLES = { pristine: "pristine", defect: "bare socket", passivated: "with ligand" };
 
 // Without level records only the states that the trap report lists inside the gap are known.
