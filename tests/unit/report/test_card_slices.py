@@ -8,10 +8,11 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
-from peropass.records import CandidateRecord, LevelsRecord, RankingRecord, read_record
+from peropass.records import CandidateRecord, LevelsRecord, RankingRecord, SiteRecord, read_record
 from peropass.report.collect import Evidence
 from peropass.report.level_diagram import spin_polarised
 from peropass.report.payload import card, pack
+from peropass.report.sites import SiteEvidence, site_view
 from peropass.report.slices import read_slices, shown_states, state_words
 
 REFERENCE = Path(__file__).resolve().parents[3] / "results/reference"
@@ -135,3 +136,15 @@ def test_the_card_knows_which_slabs_have_two_spins(evidence, shown):
     assert shown["polarised"] == {"before": False, "after": False}
     odd = levels_of(CONTROLS / "V-X/none/none")
     assert card(Evidence(**{**vars(evidence), "socket_levels": odd}))["polarised"]["before"]
+
+
+def test_a_site_lists_its_states_without_coupling_by_spin_where_it_has_two():
+    def view(site: str):
+        folder = CONTROLS / site / "none/none"
+        record = read_record(folder / "site.record.json", SiteRecord)
+        return site_view(SiteEvidence("", record, levels_of(folder)), figures=False)
+
+    odd, even = view("V-X"), view("V-CsX")
+    assert {state["spin"] for state in odd.scalar_states} == {"up", "down"}
+    assert {state["spin"] for state in odd.states} == {""}  # coupling leaves no spin to name
+    assert even.scalar_states == []
