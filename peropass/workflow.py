@@ -365,6 +365,10 @@ class Plan:
         extra = {"comparisons": asked} if asked else {}
         return canonical({**self.campaign.ranking.model_dump(), **extra})
 
+    def campaign_digest(self, _wildcards=None) -> str:
+        """Of the whole campaign file, whose copy is written beside the ranking."""
+        return digest(self.campaign.model_dump(mode="json"))
+
     def thresholds(self, _wildcards=None) -> str:
         """What counts as converged, as a trap, as tied, for the captions."""
         from peropass.report.caption import thresholds_text

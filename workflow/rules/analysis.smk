@@ -136,6 +136,7 @@ rule rank:
         "../envs/peropass.yaml"
     params:
         ranking=plan.ranking_params,
+        campaign=plan.campaign_digest,
         config_file=plan.config_file,
         code=code_digest("analysis"),
         errors=plan.error_model,
