@@ -39,10 +39,12 @@ def test_the_first_rung_that_converges_is_named(tmp_path, monkeypatch, built):
     record = jobs.run(*start(tmp_path, relax=True))
     assert record.status == "ok"
     assert record.remedies == ["SCF remedy: second"]
-    (first, one), (second, other) = built
+    (first, one), (second, other), (last, fresh) = built
     assert (first["maxiter"], second["maxiter"]) == (2, gpaw_calculator.MAX_SCF_ITERATIONS)
     assert one is not other
     assert record.ionic_steps > 1, "later steps stay on the rung that works"
+    assert last["maxiter"] == second["maxiter"], "so does the fresh SCF at the end"
+    assert fresh is not other
 
 
 def test_remedies_do_not_move_the_energy(tmp_path, monkeypatch):
