@@ -14,5 +14,5 @@ REVISIONS = {
     "relax": 1,  # DFT relaxation
     "fragments": 1,  # frozen-fragment single points
     "levels": 1,  # Kohn-Sham levels with spin-orbit coupling
-    "migration": 1,  # nudged elastic band
+    "migration": 2,  # nudged elastic band, saddle relaxed in the plane across the path
 }

@@ -12,6 +12,9 @@ ENERGY_RISE_LIMIT_EV = 0.005  # between the last and the lowest step
 SLOPE_OVER_ANG = 1.0
 # ASSUME 4 Angstrom from a nucleus hold its density: the dipole layer at the cell boundary then lies in vacuum.
 DIPOLE_LAYER_CLEARANCE_ANG = 4.0
+# ASSUME a curvature of some 1 eV/Angstrom^2 along a hop: with this force along it a saddle is 0.02 eV below its top.
+ACROSS_PLANE_LIMIT_EV_PER_ANG = 0.2
+ACROSS_PLANE = "force across the plane"
 VACUUM_SLOPE_LIMIT_EV_PER_ANG = 0.02  # potential in the vacuum with the dipole layer on
 
 
@@ -22,6 +25,17 @@ def force_check(fmax: float, limit: float) -> Check:
         unit="eV/Angstrom",
         limit=f"<= {limit:g}",
         passed=fmax <= limit,
+    )
+
+
+def plane_check(force: float) -> Check:
+    """Of an atom held in a plane: the force along the normal, eV/Angstrom, with its sign; at a saddle along the normal it vanishes."""
+    return Check(
+        name=ACROSS_PLANE,
+        value=round(force, 5),
+        unit="eV/Angstrom",
+        limit=f"within +-{ACROSS_PLANE_LIMIT_EV_PER_ANG:g}",
+        passed=abs(force) <= ACROSS_PLANE_LIMIT_EV_PER_ANG,
     )
 
 

@@ -21,9 +21,10 @@ from peropass import dispersion_models
 from peropass.engine import beef, checks, dispersion, gpaw_calculator
 from peropass.engine.counterpoise import counterpoise, needs_counterpoise
 from peropass.engine.electronic import ElectronicResult, Engine, GpawEngine, Setting, ToyEngine
+from peropass.engine.freedom import free_atoms, largest_force, plane_normals
 from peropass.engine.journal import Journal, JournalStep
 from peropass.engine.protocol import Protocol
-from peropass.engine.relaxation import Relaxation, free_atoms, largest_force, relax
+from peropass.engine.relaxation import Relaxation, relax
 from peropass.engine.work import (
     RESULT,
     Progress,
@@ -71,7 +72,8 @@ class Job:
 
 
 def physics_hash(atoms: Atoms, job: Job) -> str:
-    """Identity of a calculation: structure, settings, k-points, kind and revision."""
+    """Identity of a calculation: structure, settings, k-points, kind and revision, and planes that atoms are held in."""
+    planes = {index: np.round(n, 6).tolist() for index, n in plane_normals(atoms).items()}
     return digest(
         {
             "structure": structure_hash(atoms),
@@ -81,6 +83,7 @@ def physics_hash(atoms: Atoms, job: Job) -> str:
             "slab": job.setting.slab,
             "spin": job.setting.spin_polarised,
             "revision": REVISIONS[job.stage],
+            **({"planes": planes} if planes else {}),
         },
         length=16,
     )
@@ -312,6 +315,7 @@ def _finished_record(
         )
         tolerance = job.protocol.energy.energy_tolerance_eV_per_electron * (last.n_electrons or 0)
         found_checks += checks.energy_checks(result.steps, tolerance)
+        found_checks += _plane_checks(result.atoms, job, last)
     if isinstance(engine, GpawEngine):
         found_checks += _engine_checks(result.atoms, job, engine, last)
     energy = energy_of(result.atoms, job, result.steps[-1], last, folder)
@@ -348,6 +352,16 @@ def _finished_record(
         remedies=result.remedies,
         checks=found_checks,
     )
+
+
+def _plane_checks(atoms: Atoms, job: Job, last: ElectronicResult) -> list[Check]:
+    """What pushes atoms out of the planes that they are held in."""
+    normals = plane_normals(atoms)
+    if not normals:
+        return []
+    settings = job.protocol.energy
+    forces = last.forces + dispersion.evaluate(atoms, settings.dispersion, settings.xc).forces
+    return [checks.plane_check(max((float(forces[i] @ n) for i, n in normals.items()), key=abs))]
 
 
 def _dispersion_models(atoms: Atoms, job: Job, energy: Energy) -> dict[str, float]:

@@ -166,7 +166,7 @@ def _toy_levels(atoms: Atoms, job: jobs.Job) -> dict:
             weights=np.full((size, count, 3), 1 / (3 * count)).tolist(),
         )
 
-    from peropass.engine.relaxation import free_atoms
+    from peropass.engine.freedom import free_atoms
 
     free = set(free_atoms(atoms).tolist())
     return {

@@ -1,8 +1,8 @@
 """The job that relaxes a path between two relaxed ends and gives it a barrier.
 
 Tier `screen`: the band moves the hopping ion alone, by GFN1-xTB, while all others follow the interpolation between ends
-that DFT has relaxed; at the saddle DFT then relaxes everything around the hopping ion, which is held, and the barrier is DFT at
-that saddle against DFT at the ends. Tier `production`: the band is DFT throughout.
+that DFT has relaxed; at its highest image DFT then relaxes everything, the hopping ion within the plane across its path, and the
+barrier is DFT there against DFT at the ends. A saddle at which the ion is pushed along its path is refused. Tier `production`: the band is DFT throughout.
 """
 
 from __future__ import annotations
@@ -15,11 +15,12 @@ from pathlib import Path
 import numpy as np
 from ase import Atoms
 from ase.calculators.calculator import Calculator, all_changes
-from ase.constraints import FixAtoms
+from ase.constraints import FixAtoms, FixedPlane
+from ase.geometry import find_mic
 from ase.io import read
 
 from peropass.config import MigrationSettings
-from peropass.engine import dispersion, jobs
+from peropass.engine import checks, dispersion, jobs
 from peropass.engine.image_pool import ImagePool
 from peropass.engine.migration import Band, BandSettings, relax_band
 from peropass.engine.work import (
@@ -43,10 +44,14 @@ from peropass.records import (
 )
 from peropass.revisions import REVISIONS
 
-# ASSUME a path by GFN1-xTB, in which a free slab would fall apart, finds the place of the hopping ion at the saddle when only that
-# ion is relaxed; its height is never used, and the surroundings of the saddle are relaxed with DFT.
+# ASSUME a path by GFN1-xTB, in which a free slab would fall apart, finds how far along its path the hopping ion is at the saddle when
+# only that ion is relaxed. Nothing else of it is used: where the ion is across its path, and all around it, follows from DFT.
 PATH_METHOD = "GFN1-xTB"
 CLIMB_FACTOR = 3.0  # the highest image climbs once the band is within this factor of its limit, at least 0.3 eV/A
+MOST_PLANES = 4  # across the path, in which the ion at the saddle is relaxed
+GUESSED_CURVATURE_EV_PER_ANG2 = 1.0  # of the energy along the path at its top, downwards
+LEAST_CURVATURE_EV_PER_ANG2 = 0.3
+LONGEST_MOVE_ANG = 0.3  # of such a plane
 SADDLE_FILE = "band.saddle.extxyz"
 SADDLE_RECORD = "saddle.record.json"
 
@@ -254,14 +259,60 @@ def _path(
 
 
 def _saddle(band: Band, ends: Ends, job: jobs.Job) -> CalculationRecord:
-    """The saddle with the campaign's own settings, as a calculation of its own: the hopping ion held, all else relaxed."""
-    atoms = band.images[band.saddle].copy()
+    """The saddle with the campaign's own settings, as a calculation of its own.
+
+    Everything is relaxed; the hopping ion within a plane across its path. Where it is then still pushed along the path, the
+    plane goes on to where that push should vanish.
+    """
+    ion, top = ends.hop.moved, highest_image(band)
+    direction = path_direction(band, top, ion)
     held = {int(i) for c in ends.atoms("start").constraints for i in c.get_indices()}
-    atoms.set_constraint(FixAtoms(sorted(held | {ends.hop.moved})))
-    found = jobs.run(atoms, replace(job, record=job.record.with_name(SADDLE_RECORD), relax=True))
+    constraints = [FixAtoms(sorted(held)), FixedPlane(ion, direction)]
+    atoms = band.images[top].copy()
+    place, places = (
+        0.0,
+        [],
+    )  # of the plane along the path, Angstrom; with the push there, eV/Angstrom
+    for _ in range(MOST_PLANES):
+        atoms.set_constraint(constraints)
+        found = jobs.run(
+            atoms, replace(job, record=job.record.with_name(SADDLE_RECORD), relax=True)
+        )
+        pushed = [check for check in found.checks if check.name == checks.ACROSS_PLANE]
+        if found.energy is None or all(check.passed for check in pushed):
+            break
+        atoms = _final(found, job)
+        places.append((place, float(pushed[0].value)))
+        move = _next_move(places)
+        atoms.positions[ion] += move * direction
+        place += move
     if found.status != "ok" or found.energy is None:
         raise EngineError(f"saddle: {found.status} ({found.reason})")
     return found
+
+
+def _next_move(places: list[tuple[float, float]]) -> float:
+    """How far along the path to look next, Angstrom: against the push, since the top repels.
+
+    Curvature from the last two places; a guess where there is one, or where they show no top between them.
+    """
+    curvature = GUESSED_CURVATURE_EV_PER_ANG2
+    if len(places) > 1:
+        (before, pushed), (now, push) = places[-2:]
+        curvature = max((push - pushed) / (now - before), LEAST_CURVATURE_EV_PER_ANG2)
+    return float(np.clip(-places[-1][1] / curvature, -LONGEST_MOVE_ANG, LONGEST_MOVE_ANG))
+
+
+def highest_image(band: Band) -> int:
+    """Index of the highest image that moves: an end may lie above it, since the cheap method has not relaxed it."""
+    return 1 + int(np.argmax(band.energies_eV[1:-1]))
+
+
+def path_direction(band: Band, image: int, ion: int) -> np.ndarray:
+    """Unit vector (3,) along which an ion passes an image: between its places in the images beside it."""
+    before, after = band.images[image - 1], band.images[image + 1]
+    step, length = find_mic(after.positions[ion] - before.positions[ion], after.cell, after.pbc)
+    return step / length
 
 
 def _final(record: CalculationRecord, job: jobs.Job) -> Atoms:

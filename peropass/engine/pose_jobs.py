@@ -39,15 +39,18 @@ def run(
     address: Address,
     out: Path,
     toy: bool = False,
+    blocked: str = "",
 ) -> PosesRecord:
     """Place, score and keep; writes the kept structures as `k0.build.extxyz`, ... and the record last.
 
     A candidate that cannot be placed gives a record of status `failed` with the reason. `toy` skips the cheap tier.
+    `blocked` says why a slab is None.
     """
     watch = Stopwatch(out.parent / "poses.cost.json")
     common = {"address": address, "toy": toy}
     if socket is None or pristine is None:
-        return _unplaced(out, common, watch, "missing", "the clean socket is not relaxed")
+        reason = "the clean socket is not relaxed" + (f": {blocked}" if blocked else "")
+        return _unplaced(out, common, watch, "missing", reason)
     progress = Progress(out.parent / "poses.progress.json", "poses")
     progress.update(force=True, n_atoms=len(socket))
     try:

@@ -8,10 +8,16 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 from ase import Atoms
-from ase.constraints import FixAtoms
 
 from peropass.engine import dispersion
 from peropass.engine.electronic import ElectronicResult, Engine
+from peropass.engine.freedom import (
+    confined,
+    free_atoms,
+    largest_force,
+    plane_normals,
+    within_planes,
+)
 from peropass.engine.journal import Journal, JournalStep
 from peropass.engine.model_hessian import pair_spring_hessian, start_hessian
 from peropass.engine.optimiser import next_positions
@@ -41,17 +47,6 @@ class Relaxation:
         return largest_force(self.steps[-1].forces, free_atoms(self.atoms))
 
 
-def free_atoms(atoms: Atoms) -> np.ndarray:
-    """Indices of atoms that may move."""
-    fixed = {int(i) for c in atoms.constraints if isinstance(c, FixAtoms) for i in c.get_indices()}
-    return np.array([i for i in range(len(atoms)) if i not in fixed], int)
-
-
-def largest_force(forces: np.ndarray, free: np.ndarray) -> float:
-    """Largest force on a free atom, eV/Angstrom; zero if none is free."""
-    return float(np.linalg.norm(forces[free], axis=1).max()) if len(free) else 0.0
-
-
 def relax(
     atoms: Atoms,
     protocol: Protocol,
@@ -61,7 +56,7 @@ def relax(
     max_steps: int | None = None,
     on_step: Callable[[int, JournalStep, float], None] | None = None,
 ) -> Relaxation:
-    """Relax the free atoms of `atoms` until the largest force is below fmax.
+    """Relax the free atoms of `atoms`, those on a plane within it, until the largest force is below fmax.
 
     Continues after the last whole step of `journal`; a finished step is never computed again. `max_steps` of zero
     evaluates the structure once (single point). The last step is one at the protocol's own tolerances from a fresh start of
@@ -122,7 +117,8 @@ def relax(
 def _first_hessian(atoms: Atoms, first: JournalStep, protocol: Protocol) -> np.ndarray:
     start = atoms.copy()
     start.positions = first.positions
-    return pair_spring_hessian(start) if protocol.engine == "toy" else start_hessian(start)
+    model = pair_spring_hessian(start) if protocol.engine == "toy" else start_hessian(start)
+    return confined(model, plane_normals(atoms))
 
 
 def remedies_of(steps: list[JournalStep]) -> list[str]:
@@ -189,7 +185,7 @@ def _ionic_step(
     start = time.monotonic()
     result = engine.evaluate(current, looseness)
     extra = dispersion.evaluate(current, protocol.energy.dispersion, protocol.energy.xc)
-    forces = result.forces + extra.forces
+    forces = within_planes(result.forces + extra.forces, plane_normals(atoms))
     if not np.isfinite(forces).all() or np.abs(forces).max() > DIVERGED_FORCE_EV_PER_ANG:
         raise EngineError(
             f"forces diverged at ionic step {index}: largest component {np.abs(forces).max():.1f} eV/Angstrom,"

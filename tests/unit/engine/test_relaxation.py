@@ -9,9 +9,10 @@ from ase.constraints import FixAtoms
 
 from peropass.config import PROTOCOLS_FILE
 from peropass.engine.electronic import ElectronicResult
+from peropass.engine.freedom import free_atoms, largest_force
 from peropass.engine.journal import Journal
 from peropass.engine.protocol import load_protocols
-from peropass.engine.relaxation import free_atoms, largest_force, refuse_lost_geometry, relax
+from peropass.engine.relaxation import refuse_lost_geometry, relax
 from peropass.errors import DeadlineReached, EngineError
 
 TOY = load_protocols(PROTOCOLS_FILE)["toy"]
