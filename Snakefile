@@ -25,6 +25,9 @@ wildcard_constraints:
     part=r"slab|ligand",
     hop=r"[A-Za-z0-9-]+",
     end=r"start|end",
+    cell=r"[a-z0-9]+",
+    dopant=r"[A-Za-z]+",
+    strain=r"a\d+",
 
 
 localrules:
@@ -33,6 +36,7 @@ localrules:
     hop,
     migration,
     controls,
+    substitution,
     rank,
     report,
 
@@ -63,5 +67,6 @@ onerror:
 include: "workflow/rules/structures.smk"
 include: "workflow/rules/dft.smk"
 include: "workflow/rules/migration.smk"
+include: "workflow/rules/substitution.smk"
 include: "workflow/rules/analysis.smk"
 include: "workflow/rules/report.smk"

@@ -123,8 +123,8 @@ class _Rows:
         return digest([self._base[host], self._entries[candidate.ligand], row], 20)
 
     def sites(self, host: str) -> None:
-        """In a campaign of controls, which may have no row: every site can be built."""
-        if not self.campaign.controls:
+        """In a campaign of controls, which may have no row, and where dopants are asked for: every site can be built."""
+        if not self.campaign.controls and self.campaign.substitution is None:
             return
         key = digest([self._base[host], "sites"], 20)
         if key not in self.known:
@@ -238,6 +238,7 @@ def _socket_key(campaign: Campaign, host: str) -> str:
             campaign.terminations,
             campaign.sites,
             [control.model_dump(include=PLACE) for control in campaign.controls],
+            *([campaign.substitution.sites] if campaign.substitution else []),
             [file_sha256(file) for file in code],
         ]
     )
@@ -263,6 +264,8 @@ def _ideal_sockets(campaign: Campaign, host_name: str, config_file: str | Path) 
     found = []
     loaded = {(c.host, c.termination, c.site) for c in campaign.controls if c.candidate}
     places = [(t, s) for h, t, s in campaign.places if h == host_name]
+    sites = campaign.substitution.sites if campaign.substitution else []
+    places += [(t, s) for t in campaign.terminations for s in sites if (t, s) not in places]
     for termination in dict.fromkeys(t for t, _ in places):
         try:
             slab = build_slab(

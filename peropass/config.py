@@ -14,6 +14,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, model_serializer
 
 from peropass.analysis.scoring import check_weights
+from peropass.chemistry.dopants import NEUTRAL_SITES, neutral_site, oxidation_states
 from peropass.engine.protocol import Protocol, load_protocols
 from peropass.errors import InputError
 from peropass.ids import canonical, check_name
@@ -164,6 +165,49 @@ class MigrationSettings(_Closed):
     max_steps: int = Field(default=150, ge=1, le=2000, description="steps of the band")
 
 
+class SubstitutionSettings(_Closed):
+    """Dopants on the B site: in a bulk cell, at the surface, at several volumes, next to a vacancy."""
+
+    dopants: list[Name] = Field(
+        min_length=1,
+        description="elements of the library's entries of class substitution on site B, or B ions of other hosts",
+    )
+    cell: Literal["sqrt2x2", "2x2x2"] = Field(
+        default="sqrt2x2", description="bulk supercell: 20 atoms with four B ions, or 40 with eight"
+    )
+    strains: list[Annotated[float, Field(ge=-0.05, le=0.05)]] = Field(
+        default_factory=lambda: [-0.01, 0.0, 0.01],
+        description="of the lattice constant, 0 among them; three or more give the lattice response, [0] leaves it out",
+    )
+    kpts_per_primitive_cell: Annotated[int, Field(ge=1, le=12)] | None = Field(
+        default=None,
+        description="points per axis of the cubic cell, folded into the supercell; default: the protocol's for bulk cells",
+    )
+    surface: bool = Field(
+        default=True, description="also on the top face of every termination, on the site M-Pb"
+    )
+    vacancy: Literal["none", "V-CsX"] = Field(
+        default="V-CsX",
+        description="neutral vacancy that is formed next to a divalent dopant and next to the host's own ion",
+    )
+    phases: bool = Field(
+        default=False,
+        description="relax bulk MXn and BX2 as well, which solution energies need; the surface preference does not",
+    )
+
+    @property
+    def sites(self) -> list[str]:
+        """Surface sites that the dopants need, the empty vacancy included."""
+        if not self.surface:
+            return []
+        charges = oxidation_states(LIBRARY_FILE)
+        found = [neutral_site(dopant, charges[dopant]) for dopant in self.dopants]
+        if self.vacancy != "none":
+            beside = [f"{d}-Pb-{self.vacancy}" for d in self.dopants if charges[d] == 2]
+            found += [self.vacancy, *beside] if beside else []
+        return found
+
+
 class ComparisonSettings(_Closed):
     """A difference of binding energies that the ranking states beside its rows."""
 
@@ -217,10 +261,21 @@ class Campaign(_Closed):
     migration: MigrationSettings | None = Field(
         default=None, description="barriers of halide migration; none are computed without it"
     )
+    substitution: SubstitutionSettings | None = Field(
+        default=None, description="dopants on the B site; none are computed without it"
+    )
     comparisons: list[ComparisonSettings] = Field(
         default_factory=list, description="differences between rows, one each"
     )
     ranking: RankingSettings = Field(default_factory=RankingSettings)
+
+    @model_serializer(mode="wrap")
+    def _without_empty_substitution(self, handler) -> dict:
+        """A campaign without dopants has the same parameters as before the key existed."""
+        values = handler(self)
+        if self.substitution is None:
+            values.pop("substitution", None)
+        return values
 
     @cached_property
     def by_key(self) -> dict[str, CandidateSettings]:
@@ -268,6 +323,7 @@ def load_campaign(path: str | Path) -> tuple[Campaign, Protocol]:
         raise InputError(
             f"{path}: slab.frozen_layers",
             campaign.slab.frozen_layers,
+    _check_substitution(campaign, path)
             f"less than {campaign.slab.layers - 1}",
         )
     return campaign, protocols[campaign.protocol]
@@ -359,6 +415,39 @@ def _check_migration(campaign: Campaign, path: str | Path) -> None:
 def canonical_slab(campaign: Campaign) -> str:
     """The slab settings as one canonical parameter."""
     return canonical(campaign.slab.model_dump())
+
+
+def _check_substitution(campaign: Campaign, path: str | Path) -> None:
+    """Dopants of known charge that one vacancy compensates, none of them the host's own ion; strains that make a parabola."""
+    settings = campaign.substitution
+    if settings is None:
+        return
+    where = f"{path}: substitution"
+    charges = oxidation_states(LIBRARY_FILE)
+    allowed = sorted(element for element, charge in charges.items() if charge in NEUTRAL_SITES)
+    own = {
+        element: host
+        for host in campaign.hosts
+        for element in (load_yaml(HOSTS_FOLDER / f"{host}.yaml")["ions"].get("B") or {})
+    }
+    for row, dopant in enumerate(settings.dopants):
+        if dopant not in allowed:
+            raise InputError(
+                f"{where}.dopants.{row}",
+                f"{dopant}, of which no neutral site is known",
+                f"one of {', '.join(allowed)}",
+            )
+        if dopant in own:
+            raise InputError(
+                f"{where}.dopants.{row}", f"{dopant}, the B ion of {own[dopant]}", "another element"
+            )
+    if len(set(settings.dopants)) < len(settings.dopants):
+        raise InputError(f"{where}.dopants", ", ".join(settings.dopants), "each element once")
+    given = settings.strains
+    if 0.0 not in given or len(set(given)) < len(given) or len(given) == 2:
+        raise InputError(f"{where}.strains", given, "0 alone, or three or more with 0, each once")
+    if len(given) > 2 and not min(given) < 0 < max(given):
+        raise InputError(f"{where}.strains", given, "strains on both sides of 0")
 
 
 def canonical_candidate(campaign: Campaign, key: str) -> str:

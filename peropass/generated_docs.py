@@ -20,6 +20,7 @@ from peropass.config import (
     PoseSettings,
     RankingSettings,
     SlabSettings,
+    SubstitutionSettings,
 )
 from peropass.controls_page import PAGE, controls_page
 from peropass.engine.protocol import (
@@ -84,6 +85,7 @@ def configuration_page() -> str:
         ("`controls`, one row each", ControlSettings),
         ("`lability`", LabilitySettings),
         ("`migration`", MigrationSettings),
+        ("`substitution`", SubstitutionSettings),
         ("`comparisons`, one row each", ComparisonSettings),
         ("`ranking`", RankingSettings),
     ]

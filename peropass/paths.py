@@ -37,6 +37,13 @@ BAND = SITE + "/none/hops/{hop}/band.record.json"
 BARE_HOP = "bare"
 
 CONTROLS = CAMPAIGN + "/controls.json"
+# Bulk cells of dopants on B; `undoped` is the host's own cell, the strain of the lattice constant is counted in 1e-4: a10000 is none.
+DOPED = HOST + "/substitution/{cell}/{dopant}/{strain}/relax.record.json"
+SOURCE_PHASE = HOST + "/substitution/phases/{phase}/relax.record.json"
+SUBSTITUTION = HOST + "/substitution/substitution.record.json"
+UNDOPED = "undoped"
+UNSTRAINED = "a10000"
+
 RANKING = CAMPAIGN + "/ranking.json"
 RANKING_CSV = CAMPAIGN + "/ranking.csv"
 REPORT = CAMPAIGN + "/report.html"

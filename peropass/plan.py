@@ -34,6 +34,7 @@ PRIORITY = {
     "levels_loaded": 45,
 }
 PRIORITY |= {"hop": 30, "hopend": 25, "band": 20}
+PRIORITY |= {"doped": 15, "phase_source": 5}
 PRIORITY |= {"levels_clean": 40, "molecule": 30, "reservoir": 20, "reference": 20}
 DECLARED = ("eos", "relax", "levels", "fragment-slab", "fragment-ligand", "poses", "thermo", "band")
 
@@ -87,6 +88,7 @@ class Summary:
     done: Tally
     wall_h: dict[int, float]
     dearest: list[PlannedJob]
+    jobs: list[PlannedJob] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
 
@@ -103,12 +105,15 @@ def planned_jobs(plan: Plan) -> list[PlannedJob]:
         for key in plan.campaign.by_key:
             jobs += _candidate_jobs(plan, {**socket, "candidate": key})
         jobs += _hop_jobs(plan, socket)
+    for host in plan.campaign.hosts:
+        jobs += [PlannedJob(*job) for job in plan.substitution.jobs(host)]
     rows = tuple(job.output for job in jobs if job.rule == "candidate")
     jobs.append(PlannedJob("rank", plan.path(paths.RANKING), plan.cheap("rank"), rows))
     sites = tuple(plan.site_records())
     for table in plan.control_table():
         jobs.append(PlannedJob("controls", table, plan.cheap("candidate"), sites))
-    needs = (plan.path(paths.RANKING), *plan.control_table(), *sites)
+    found = (*plan.control_table(), *plan.substitution.reports())
+    needs = (plan.path(paths.RANKING), *found, *sites)
     jobs.append(PlannedJob("report", plan.path(paths.REPORT), plan.cheap("report"), needs))
     return jobs
 
@@ -275,8 +280,18 @@ def summarise(plan: Plan, cores: Iterable[int]) -> Summary:
         done=done,
         wall_h={n: wall_time_s(left, n) / 3600 for n in cores},
         dearest=heapq.nlargest(DEAREST, jobs, key=lambda job: job.cost.core_s),
+        jobs=jobs,
         notes=notes,
     )
+
+
+def listed(summary: Summary) -> str:
+    """Every job with its cost, in an order in which each stands behind what it needs."""
+    lines = [f"{'core-minutes':>12}  {'there':<5}  {'job':<14}output"]
+    for job in summary.jobs:
+        there = "yes" if os.path.exists(job.output) else "no"
+        lines.append(f"{job.cost.core_s / 60:>12.1f}  {there:<5}  {job.rule:<14}{job.output}")
+    return "\n".join(lines) + "\n"
 
 
 def printed(summary: Summary) -> str:
@@ -435,6 +450,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         default=list(CORES_SHOWN),
         help="cores that wall times are given for",
     )
+    parser.add_argument("--jobs", action="store_true", help="also list every job with its cost")
     parser.add_argument(
         "--compare", action="store_true", help="also compare finished jobs with their estimates"
     )
@@ -465,7 +481,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         )
     if options.config:
         plan = Plan(options.config)
-        sys.stdout.write(printed(summarise(plan, options.cores)))
+        summary = summarise(plan, options.cores)
+        sys.stdout.write(printed(summary))
+        if options.jobs:
+            sys.stdout.write("\n" + listed(summary))
         if options.compare:
             sys.stdout.write("\n" + comparison(plan, options.records))
     elif not options.fit:

@@ -678,6 +678,46 @@ class ControlRow(Part):
     candidate: str = ""
     expected: str
     because: str = ""
+class SubstitutionValue(Part):
+    """One number of one dopant on B; None with its reason where a term is missing."""
+
+    dopant: str
+    name: Literal[
+        "solution-bulk",
+        "solution-surface",
+        "surface-preference",
+        "lattice-response",
+        "vacancy-beside-host-ion",
+        "vacancy-beside-dopant",
+        "dopant-on-vacancy",
+    ]
+    termination: str = Field(default="", description="empty for what concerns the bulk alone")
+    value: float | None
+    unit: Literal["eV", "1"] = Field(description="eV per dopant or vacancy; 1 for a ratio")
+    status: Status = "ok"
+    reason: str = ""
+    equation: str = ""
+    terms: list[Term] = Field(default_factory=list)
+
+
+class SubstitutionRecord(Record):
+    """Dopants on the B site of one host: solution, surface preference, lattice response, vacancies next to them."""
+
+    kind: Literal["substitution"] = "substitution"
+    settings_hash: str = ""
+    settings: dict = Field(default_factory=dict)
+    cell: str = Field(description="bulk supercell, e.g. `sqrt2x2`")
+    kpts: tuple[int, int, int] | None = Field(default=None, description="of the bulk cells")
+    fraction: float = Field(description="dopants per B site of the bulk cell")
+    a_ang: float | None = Field(default=None, description="lattice constant at zero strain")
+    strains: list[float]
+    equilibrium_strains: dict[str, float] = Field(
+        default_factory=dict,
+        description="undoped cell and dopants -> strain of the lowest energy, from a parabola",
+    )
+    rows: list[SubstitutionValue] = Field(default_factory=list)
+
+
     source: str = ""
     decided_by: str = ""
     outcome: Literal["as expected", "differs", "undecided", "surveyed", "no result", "not run yet"]
@@ -772,6 +812,7 @@ def write_text(path: str | Path, text: str) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
+    "substitution": SubstitutionRecord,
         with open(temporary, "w", encoding="utf-8") as stream:
             stream.write(text)
             stream.flush()

@@ -182,6 +182,13 @@ def salt_size(ions: Mapping[str, str], protocol: Protocol) -> Size:
     return _cell({ions["A"]: 1, ions["X"]: 1}, volume, protocol, _cubic(protocol))
 
 
+def cell_size(
+    composition: Mapping[str, int], volume_ang3: float, protocol: Protocol, kpoints: int
+) -> Size:
+    """A bulk cell of known content and volume, no point group."""
+    return _cell(composition, volume_ang3, protocol, kpoints)
+
+
 def phase_size(name: str, protocol: Protocol) -> Size:
     """A competing phase, e.g. `Cs4PbBr6`: four formula units of BX2, two of the ternary ones, no point group."""
     formula = composition_of(name)

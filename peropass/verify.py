@@ -16,7 +16,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from peropass import gather, gather_sites, paths
+from peropass import gather, gather_sites, gather_substitution, paths
 from peropass.analysis.uncertainty import ErrorModel
 from peropass.config import ERROR_MODEL_FILE
 from peropass.errors import InputError, PeropassError, RecordError
@@ -29,6 +29,7 @@ from peropass.records import (
     RankingRecord,
     Record,
     SiteRecord,
+    SubstitutionRecord,
     read_record,
 )
 
@@ -68,6 +69,7 @@ def verify(folder: Folder, any_versions: bool = False) -> Findings:
     for file in records:
         check_record(folder, file, records, findings)
     _check_sites(folder, records, findings)
+    _check_substitution(folder, records, findings)
     errors = stored_error_model(folder)
     _note_other_errors(folder, errors, findings)
     _check_candidates(folder, findings, errors)
@@ -135,6 +137,23 @@ def _check_sites(folder: Folder, records: dict[Path, Record], findings: Findings
         )
         findings.count("controls", len(derived.rows))
         _compare(table.name, stored, _locked_as(stored, derived), findings)
+
+
+def _check_substitution(folder: Folder, records: dict[Path, Record], findings: Findings) -> None:
+    """Numbers of the dopants, derived again from cells, slabs and salts."""
+    copy = folder.copy
+    for file, stored in records.items():
+        if not isinstance(stored, SubstitutionRecord):
+            continue
+        if copy.campaign.substitution is None:
+            findings.deviate(folder.short(file), "the campaign asks for no dopants")
+            continue
+        derived = gather_substitution.substitution_record(
+            stored.address, copy.protocol, copy.campaign.substitution,
+            copy.campaign.terminations, "", folder.root,
+        )  # fmt: skip
+        findings.count("dopant numbers", len(derived.rows))
+        _compare(folder.short(file), stored, derived, findings)
 
 
 def _check_candidates(folder: Folder, findings: Findings, errors: ErrorModel | None) -> None:

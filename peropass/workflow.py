@@ -45,6 +45,7 @@ from peropass.site import Site
 from peropass.validation import load_yaml, validated
 from peropass.waves import WAVE, Waves
 from peropass.workflow_hops import Hops
+from peropass.workflow_substitution import Substitutions
 
 SITE_KEYS = ("host", "termination", "site")
 LIBRARY = Path("structures/ligands.yaml")
@@ -55,6 +56,7 @@ SERIAL_STAGES = (
     "bulk",
     "candidate",
     "hop",
+    "doped",
     "phase",
     "reservoir",
     "levels",
@@ -99,6 +101,7 @@ class Plan:
         }
         self.fixed = {"campaign": self.campaign.campaign, "protocol": self.campaign.protocol}
         self.hops = Hops(self)
+        self.substitution = Substitutions(self)
         self.waves = Waves(self, wave)
 
     def path(self, pattern: str) -> str:
@@ -192,6 +195,7 @@ class Plan:
             for key in self.campaign.by_key:
                 found += self._candidate_chain({**socket, "candidate": key})
         found += self.hops.records()
+        found += self.substitution.records()
         if self.campaign.controls:
             found.append((path(paths.CONTROLS), "controls"))
         found.append((path(paths.RANKING), "rank"))
@@ -466,10 +470,12 @@ class Plan:
         if self.protocol.engine == "toy":
             return cheap("candidate")
         host, ions = place["host"], self._host_ions[place["host"]]
-        if stage in ("candidate", "site", "controls"):
+        if stage in ("candidate", "site", "controls", "substitution"):
             return cheap("candidate")
         if "hop" in place:
             return self.hops.cost(stage, place)
+        if stage == "doped":
+            return self.substitution.cost(stage, place)
         if stage == "bulk":
             return estimate("eos", bulk_size(ions, self.protocol))
         if stage == "phase":
@@ -503,10 +509,13 @@ class Plan:
                 place |= {"reference": next(iter(self.references_of(place["host"])), "HBr-0")}
             if stage == "phase":
                 place |= {"phase": next(iter(self.phases(place["host"]).values()), "PbBr2")}
+            if stage == "doped":
+                place |= {"cell": self.campaign.substitution.cell}
             if stage in ("hop", "hopend", "band"):
                 place |= {"hop": place.get("candidate", paths.BARE_HOP)}
-            known = stage in ("candidate", "rank", "report", "slab", "site", "controls")
-            stage_of_cost = "candidate" if stage in ("site", "controls") else stage
+            cheap_stages = ("site", "controls", "substitution")
+            known = stage in ("candidate", "rank", "report", "slab", *cheap_stages)
+            stage_of_cost = "candidate" if stage in cheap_stages else stage
             self._typical[stage] = (
                 self.cheap(stage_of_cost) if known else self.cost(stage, place)
             ).core_s

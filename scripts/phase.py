@@ -14,6 +14,9 @@ def main(argv=None) -> None:
     arguments = step.parser(__doc__)
     arguments.add_argument("--phase", required=True, help="name of the phase")
     arguments.add_argument("--host", required=True, type=Path, help="equation of state of the host")
+    arguments.add_argument(
+        "--points", type=int, default=None, help="k-points per axis of the cubic host"
+    )
     options = arguments.parse_args(argv)
     protocol = step.protocol(options)
     eos = read_record(options.host, EosRecord, allow_toy=protocol.engine == "toy")
@@ -25,7 +28,7 @@ def main(argv=None) -> None:
         options,
         role="bulk",
         stage="phase",
-        setting=phase_setting(protocol, atoms.cell.lengths(), eos.a_ang),
+        setting=phase_setting(protocol, atoms.cell.lengths(), eos.a_ang, options.points),
         relax=True,
     )
     record = jobs.run(atoms, job)

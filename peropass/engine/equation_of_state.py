@@ -256,9 +256,12 @@ def bulk_setting(protocol) -> Setting:
     return Setting(slab=False, kpts=(n, n, n), gamma_centred=False)
 
 
-def phase_setting(protocol, lengths_ang, host_a_ang: float) -> Setting:
-    """k-points of a competing phase: at least as dense per length as the mesh of the cubic host; its ions move."""
-    n = protocol.kpts_per_primitive_cell.bulk
+def phase_setting(protocol, lengths_ang, host_a_ang: float, points: int | None = None) -> Setting:
+    """k-points of a competing phase: at least as dense per length as the mesh of the cubic host; its ions move.
+
+    `points` are those per axis of the cubic host where they shall not be the protocol's.
+    """
+    n = points or protocol.kpts_per_primitive_cell.bulk
     mesh = tuple(max(1, math.ceil(n * host_a_ang / length - 0.1)) for length in lengths_ang)
     return Setting(slab=False, kpts=mesh, gamma_centred=False, rigid=False)
 

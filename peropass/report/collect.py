@@ -28,11 +28,13 @@ from peropass.records import (
     RankingRecord,
     Record,
     StructureRef,
+    SubstitutionRecord,
     read_record,
 )
 from peropass.report.extxyz import read_extxyz
 from peropass.report.sites import SiteEvidence, collect_controls, collect_sites
 from peropass.report.slices import SLICES
+from peropass.report.substitution import collect_substitutions
 
 RANKING_FILE = "ranking.json"
 CANDIDATE_GLOB = "*/*/*/*/*/candidate.record.json"  # protocol/host/termination/site/candidate
@@ -106,6 +108,7 @@ class Collection:
     problems: list[Problem] = field(default_factory=list)
     sites: list[SiteEvidence] = field(default_factory=list)
     controls: ControlsRecord | None = None
+    substitutions: list[SubstitutionRecord] = field(default_factory=list)
 
     @property
     def settings(self) -> dict:
@@ -133,6 +136,7 @@ class Collection:
             yield from (c.record for c in one.calculations)
         for site in self.sites:
             yield site.record
+        yield from self.substitutions
 
 
 def row_key(row: RankedRow) -> Key:
@@ -302,7 +306,8 @@ def collect(folder: str | Path) -> Collection:
     ]
     kept, eos = _one_protocol(evidence, eos, ranking, reader.problems)
     sites, controls = collect_sites(reader), collect_controls(reader)
-    return Collection(reader.folder, ranking, kept, eos, reader.problems, sites, controls)
+    dopants = collect_substitutions(reader)
+    return Collection(reader.folder, ranking, kept, eos, reader.problems, sites, controls, dopants)
 
 
 def _evidence(reader: Reader, row: RankedRow, candidates: dict) -> Evidence | None:

@@ -27,6 +27,7 @@ from peropass.report.limits import (
 )
 from peropass.report.methods import methods, versions
 from peropass.report.sites import site_view, window_views
+from peropass.report.substitution import dopant_table
 from peropass.report.tables import write_tables
 from peropass.report.validation import Comparison, all_passed, checks, comparisons
 
@@ -158,6 +159,7 @@ def build_report(
             else {},
             sites=[site_view(one) for one in collection.sites],
             windows=window_views(collection.sites),
+            dopants=[dopant_table(one) for one in collection.substitutions],
         )
     )
     return Report(

@@ -25,7 +25,7 @@ from peropass.surfaces.sites import exposed_ions, holes_by_coordination, surface
 Holes = dict[str, np.ndarray]
 ALLOWED_SITES = (
     "pristine, V-X, V-Cs, V-Pb, V-CsX, V-PbX2, V-X2, V-X3, V-Cs2X2 (halides of one Pb), Cs-Pb, Pb-Cs, Pb-X, ad-X, "
-    "ad-Pb, Frenkel-X, Frenkel-Cs, Schottky, M-Pb, M-Pb-deep, each of them also with -V-Cs or -V-X (the host's own ions in place of Cs, Pb, X)"
+    "ad-Pb, Frenkel-X, Frenkel-Cs, Schottky, M-Pb, M-Pb-deep, each of them also with -V-Cs, -V-X or -V-CsX (the host's own ions in place of Cs, Pb, X)"
 )
 REMOVABLE = (
     ["A"],
@@ -140,7 +140,7 @@ def read_site(site: str, slab: Atoms) -> Change:
     if match := re.fullmatch(r"ad-([A-Z][a-z]?)", site):
         role = role_of(match[1])
         return Change(add=elements[role][0] if match[1] in ("A", "B", "X") else match[1])
-    if match := re.fullmatch(r"([A-Z][a-z]?)-([A-Z][a-z]?)(-deep)?(?:-V-([A-Z][a-z]?))?", site):
+    if match := re.fullmatch(r"([A-Z][a-z]?)-([A-Z][a-z]?)(-deep)?(?:-V-(\w+))?", site):
         new, old = match[1], role_of(match[2])
         if new in ("Cs", "Pb") and new not in symbols:
             new = elements[role_of(new)][0]
@@ -149,6 +149,8 @@ def read_site(site: str, slab: Atoms) -> Change:
         if new not in atomic_numbers:
             raise InputError(f"site {site}", new, ALLOWED_SITES)
         partner = vacancies(match[4]) if match[4] else ()
+        if len(partner) > 1 and sorted(partner) != ["A", "X"]:
+            raise InputError(f"site {site}", match[4], ALLOWED_SITES)
         return Change(vacancies=partner, replace=(new, old), deep=bool(match[3]))
     raise InputError("site", repr(site), ALLOWED_SITES)
 
@@ -196,6 +198,8 @@ def _choices(slab: Atoms, change: Change) -> list[tuple[int, ...]]:
         first = _ions_near_top(slab, change.replace[1], deep=change.deep)
         if not change.vacancies:
             return [(i,) for i in first]
+        if len(change.vacancies) == 2:
+            return _pairs_beside(slab, first, change.vacancies)
         partner = _ions_near_top(slab, change.vacancies[0])
         return _nearest_pairs(slab, first, partner)
     if len(change.vacancies) == 1:
@@ -275,6 +279,20 @@ def _nearest_pairs(slab: Atoms, first: list[int], second: list[int]) -> list[tup
         return []
     rows, columns = np.nonzero(lengths <= NEAREST_FACTOR * lengths.min())
     return [(int(first[i]), int(second[j])) for i, j in zip(rows, columns, strict=True)]
+
+
+def _pairs_beside(
+    slab: Atoms, first: list[int], vacancies: tuple[str, ...]
+) -> list[tuple[int, int, int]]:
+    """A substituted ion and the pair of A and X that would be taken out alone, whose X is bonded to that ion."""
+    found = []
+    pairs = _nearest_pairs(slab, _ions_near_top(slab, "A"), _ions_near_top(slab, "X"))
+    bonded = set(_nearest_pairs(slab, first, sorted({x for _, x in pairs})))
+    for metal in first:
+        for a, x in pairs:
+            if (metal, x) in bonded:
+                found.append((metal, a, x) if vacancies == ("A", "X") else (metal, x, a))
+    return found
 
 
 def _adatom_supports(slab: Atoms, symbol: str) -> list[int]:

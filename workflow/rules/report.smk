@@ -7,6 +7,7 @@ rule report:
         candidates=plan.candidate_records,
         sites=plan.site_records,
         controls=plan.control_table,
+        substitution=plan.substitution.reports,
     output:
         page=report(
             plan.path(paths.REPORT),
