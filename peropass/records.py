@@ -589,7 +589,14 @@ class RankedRow(Part):
 class ComparisonResult(Part):
     """A difference between rows of one socket, or between sites; None where one of them is missing."""
 
-    kind: Literal["non-additivity", "chelate-gain", "surface-preference", "dopant-on-vacancy"]
+    kind: Literal[
+        "non-additivity",
+        "chelate-gain",
+        "against",
+        "coverage",
+        "surface-preference",
+        "dopant-on-vacancy",
+    ]
     host: str
     termination: str
     site: str
@@ -597,6 +604,9 @@ class ComparisonResult(Part):
     parts: list[str]
     value_eV: float | None
     error_eV: float | None = None
+    values_eV: dict[str, float] = Field(
+        default_factory=dict, description="binding energies of the rows that were compared"
+    )
     reason: str = ""
 
 

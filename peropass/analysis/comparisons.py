@@ -17,6 +17,8 @@ from peropass.records import CandidateRecord, ComparisonResult, ReactionEnergy
 WORDS = {
     "non-additivity": "co-adsorption beyond the sum of its parts; negative = they help each other",
     "chelate-gain": "what the second anchor adds to the better single one; negative = chelating pays",
+    "against": "takes the place of the other on the same socket; negative = the row holds it",
+    "coverage": "binding per ligand at the higher coverage against the lower one; positive = neighbours repel",
     "surface-preference": "dopant at the surface against deep inside; negative = it stays outside",
     "dopant-on-vacancy": "vacancy next to the dopant against the vacancy alone; positive = it is suppressed",
 }
@@ -106,6 +108,11 @@ def chelate_gain(both_ends: ReactionEnergy, single_ends: Sequence[ReactionEnergy
     return Comparison("chelate gain", value, (both_ends.name, best.name))
 
 
+def against(row: ReactionEnergy, other: ReactionEnergy) -> Comparison:
+    """socket:other + row(g) -> socket:row + other(g); negative = the row holds its place against the other."""
+    return Comparison("against", require(row) - require(other), (row.name, other.name))
+
+
 def coverage_effect(
     dense: ReactionEnergy, n_dense: int, sparse: ReactionEnergy, n_sparse: int
 ) -> Comparison:
@@ -149,9 +156,9 @@ def between_rows(
 
     Parameters
     ----------
-    kind : {'non-additivity', 'chelate-gain'}
+    kind : {'non-additivity', 'chelate-gain', 'against'}
     of, parts
-        Names of rows: with all parts or both anchors, and with one of them each.
+        Names of rows: with all parts or both anchors, and with one of them each; or a row and the one whose place it takes.
     rows
         Name -> candidate record on this socket.
     socket
@@ -172,6 +179,8 @@ def between_rows(
             whole, single = _loaded(rows, of), [_loaded(rows, part) for part in parts]
             found, used = non_additivity(whole, single), list(parts)
             n_pristine = surplus_of_salt(whole, single)
+        elif kind == "against":
+            found, used = against(_binding(rows, of), _binding(rows, parts[0])), list(parts)
         else:
             ends = [_binding(rows, part) for part in parts]
             found = chelate_gain(_binding(rows, of), ends)
@@ -179,7 +188,51 @@ def between_rows(
     except MissingTerm as error:
         return ComparisonResult(value_eV=None, reason=str(error), **base)
     error = _error([rows[of]], [rows[part] for part in used], model, n_pristine)
-    return ComparisonResult(value_eV=found.value_eV, error_eV=error, **base)
+    values = {name: require(_binding(rows, name)) for name in (of, *parts)}
+    return ComparisonResult(value_eV=found.value_eV, error_eV=error, values_eV=values, **base)
+
+
+# ASSUME the same ligand from the same molecule errs alike at two coverages in all but these: the slab below it and its pose.
+OWN_TO_A_COVERAGE = ("k_points", "layers", "pose")
+
+
+def at_two_coverages(
+    row: CandidateRecord, other: CandidateRecord, model: ErrorModel
+) -> ComparisonResult:
+    """One row beside the same treatment of another campaign, on the same kind of socket at another coverage.
+
+    The difference is binding at the higher coverage minus binding at the lower one, with the error of both slabs; the interaction with
+    images in the lateral cell is what the difference shows and no part of its error.
+    """
+    name, elsewhere = row.address.candidate, f"{other.address.candidate} ({other.address.campaign})"
+    base = {
+        "kind": "coverage",
+        "host": row.address.host,
+        "termination": row.address.termination,
+        "site": row.address.site,
+        "of": name,
+        "parts": [elsewhere],
+    }
+    try:
+        here, there = _binding({name: row}, name), _binding({elsewhere: other}, elsewhere)
+        if not row.coverage or not other.coverage or row.coverage == other.coverage:
+            raise MissingTerm(f"coverages {row.coverage} and {other.coverage} do not differ")
+        dense, sparse = (here, there) if row.coverage > other.coverage else (there, here)
+        found = coverage_effect(dense, 1, sparse, 1)
+    except MissingTerm as error:
+        return ComparisonResult(value_eV=None, reason=str(error), **base)
+    terms = {n: model.terms[n] for n in OWN_TO_A_COVERAGE if n in model.terms}
+    sizes = [
+        record.pose_error_eV if n == "pose" and record.pose_error_eV is not None else t.sigma_eV
+        for record in (row, other)
+        for n, t in terms.items()
+    ]
+    return ComparisonResult(
+        value_eV=found.value_eV,
+        error_eV=float(np.linalg.norm([size or 0.0 for size in sizes])),
+        values_eV={name: require(here), elsewhere: require(there)},
+        **base,
+    )
 
 
 def _loaded(rows: Mapping[str, CandidateRecord], name: str) -> Loaded:

@@ -173,3 +173,29 @@ def test_a_row_that_is_missing_is_named(row, make_candidate):
     assert "row b" in comparisons.in_words(found)
     lacking = between("chelate-gain", "both", ["n"], make_candidate, both=None, n=-0.6)
     assert "binding energy of both" in lacking.reason
+
+
+def test_whoever_holds_harder_takes_the_place(make_candidate):
+    """A against B and B against A are one exchange read in both directions."""
+    held = between("against", "salt", ["water"], make_candidate, salt=-2.0, water=-0.7)
+    lost = between("against", "water", ["salt"], make_candidate, salt=-2.0, water=-0.7)
+    assert held.value_eV == pytest.approx(-1.3)
+    assert held.value_eV + lost.value_eV == pytest.approx(0)
+    assert held.error_eV == pytest.approx(0.03 * 2**0.5)  # what errs alike for both drops out
+    assert held.values_eV == {"salt": -2.0, "water": -0.7}
+    missing = between("against", "salt", ["oxygen"], make_candidate, salt=-2.0)
+    assert missing.value_eV is None
+    assert "no record of the row oxygen" in missing.reason
+
+
+def test_crowded_ligands_hold_less_each(make_candidate):
+    crowded = make_candidate("ddab", binding=-1.9).model_copy(update={"coverage": 0.5})
+    alone = make_candidate("ddab", binding=-2.4).model_copy(update={"coverage": 0.25})
+    found = comparisons.at_two_coverages(alone, crowded, MODEL)
+    assert found.value_eV == pytest.approx(0.5)
+    turned = comparisons.at_two_coverages(crowded, alone, MODEL)
+    assert turned.value_eV == pytest.approx(found.value_eV)
+    assert sorted(found.values_eV.values()) == [-2.4, -1.9]
+    same = comparisons.at_two_coverages(alone, alone, MODEL)
+    assert same.value_eV is None
+    assert "do not differ" in same.reason
