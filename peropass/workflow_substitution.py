@@ -34,7 +34,7 @@ LENGTHS = {
 }  # of the cubic cell
 # SCF effort against that of the relaxation of a clean slab: from scratch, from the relaxed undoped cell, from the unstrained cell.
 EFFORT = {"first": 1.0, "doped": 0.6, "strained": 0.4}
-COMPLEX = 2.0  # wave functions away from Gamma are complex
+COMPLEX = 1.2  # wave functions away from Gamma are complex; 8 s per iteration of 20 atoms with four points, where slabs would make it 6.7
 Place = dict[str, str]
 
 

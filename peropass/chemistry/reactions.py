@@ -228,7 +228,9 @@ def dopant_exchange(ions: HostIons, host: Species, dopant: str, oxidation_state:
         )
     product = add(
         host.composition,
-        {dopant: 1, ions.b: -1, ions.x: -missing_x},
+        {dopant: 1},
+        {ions.b: -1},
+        {ions.x: -missing_x},
         scale(cation(ions.a), -vacancies),
     )
     label = {0: "", 1: f" + V-{ions.a}", 2: f" + 2 V-{ions.a}"}[vacancies]
