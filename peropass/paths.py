@@ -17,6 +17,7 @@ REFERENCE = HOST + "/references/{reference}/relax.record.json"
 
 SITE = HOST + "/{termination}/{site}"
 CLEAN_BUILD = SITE + "/none/none/build.extxyz"
+REFUSED_BUILD = "build.record.json"  # beside an empty CLEAN_BUILD: why there is no structure
 CLEAN = SITE + "/none/none/relax.record.json"
 CLEAN_LEVELS = SITE + "/none/none/levels.record.json"
 PRISTINE = HOST + "/{termination}/pristine/none/none/relax.record.json"
@@ -36,7 +37,6 @@ HOP_END = SITE + "/none/hops/{hop}/{end}/relax.record.json"
 BAND = SITE + "/none/hops/{hop}/band.record.json"
 BARE_HOP = "bare"
 
-CONTROLS = CAMPAIGN + "/controls.json"
 # Bulk cells of dopants on B; `undoped` is the host's own cell, the strain of the lattice constant is counted in 1e-4: a10000 is none.
 DOPED = HOST + "/substitution/{cell}/{dopant}/{strain}/relax.record.json"
 SOURCE_PHASE = HOST + "/substitution/phases/{phase}/relax.record.json"
@@ -44,6 +44,7 @@ SUBSTITUTION = HOST + "/substitution/substitution.record.json"
 UNDOPED = "undoped"
 UNSTRAINED = "a10000"
 
+CONTROLS = CAMPAIGN + "/controls.json"
 RANKING = CAMPAIGN + "/ranking.json"
 RANKING_CSV = CAMPAIGN + "/ranking.csv"
 REPORT = CAMPAIGN + "/report.html"

@@ -36,9 +36,8 @@ def main(argv=None) -> None:
         relax=False,
     )
     if atoms is None:
-        write_record(
-            jobs.blocked_record(job, "missing", f"loaded slab is {loaded.status}"), options.out
-        )
+        reason = f"loaded slab is {loaded.status}: {loaded.reason}".rstrip(": ")
+        write_record(jobs.blocked_record(job, "missing", reason), options.out)
         return
     record = jobs.run(atoms, job)
     step.say(f"fragment {options.part}: {record.status} {record.reason}")

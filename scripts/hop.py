@@ -57,9 +57,8 @@ def _record(options, records, poses, files, loaded, pose, toy) -> HopRecord:
             command=options.recompute,
         ),
     }
-    bad = [
-        f"{name}: {r.status}" for name, r in records.items() if r.status != "ok" or r.final is None
-    ]
+    lacking = {n: r for n, r in records.items() if r.status != "ok" or r.final is None}
+    bad = [f"{name}: {r.status}, {r.reason}".rstrip(", ") for name, r in lacking.items()]
     if loaded and not pose:
         bad.append("no relaxed pose")
     if bad:

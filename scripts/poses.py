@@ -22,6 +22,12 @@ def main(argv=None) -> None:
     socket = read_record(options.socket, CalculationRecord, allow_toy=toy)
     pristine = read_record(options.pristine, CalculationRecord, allow_toy=toy)
 
+    bad = [
+        f"{name} {record.status}: {record.reason}".rstrip(": ")
+        for name, record in (("socket", socket), ("pristine slab", pristine))
+        if record.status != "ok"
+    ]
+
     def structure(record, path):
         return (
             read(path.parent / record.final.file, format="extxyz")
@@ -38,6 +44,7 @@ def main(argv=None) -> None:
         address=step.address(options),
         out=Path(options.out),
         toy=toy,
+        blocked="; ".join(bad),
     )
     kept = [pose.id for pose in record.poses if pose.kept]
     step.say(f"poses: {record.status} {record.reason} {len(record.poses)} placed, kept {kept}")

@@ -4,11 +4,11 @@ from pathlib import Path
 
 from ase.io import read
 
-from peropass import step
+from peropass import paths, step
 from peropass.engine import jobs
 from peropass.engine.electronic import Setting
 from peropass.engine.spin import needs_spin
-from peropass.records import PosesRecord, read_record, write_record
+from peropass.records import CalculationRecord, PosesRecord, read_record, write_record
 
 
 def main(argv=None) -> None:
@@ -49,6 +49,10 @@ def main(argv=None) -> None:
 
 def _structure(options, toy: bool):
     if options.structure:
+        if options.structure.stat().st_size == 0:
+            refusal = options.structure.with_name(paths.REFUSED_BUILD)
+            slab = read_record(refusal, CalculationRecord, allow_toy=toy)
+            return None, ("missing", f"no slab: {slab.reason}")
         return read(options.structure, format="extxyz"), None
     poses = read_record(options.poses, PosesRecord, allow_toy=toy)
     if poses.status != "ok":
