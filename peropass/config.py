@@ -281,6 +281,11 @@ class Campaign(_Closed):
     def by_key(self) -> dict[str, CandidateSettings]:
         return {candidate.key: candidate for candidate in self.candidates}
 
+    @cached_property
+    def natives(self) -> list[CandidateSettings]:
+        """Rows that are native ligands, in the order of the file."""
+        return [candidate for candidate in self.candidates if candidate.role == "native"]
+
     @property
     def places(self) -> list[tuple[str, str, str]]:
         """(host, termination, site) of every slab without ligand, pristine ones first of their kind."""
@@ -318,12 +323,12 @@ def load_campaign(path: str | Path) -> tuple[Campaign, Protocol]:
     _check_controls(campaign, path)
     _check_migration(campaign, path)
     _check_comparisons(campaign, path)
+    _check_substitution(campaign, path)
     check_weights(campaign.ranking.weights, f"{path}: ranking.weights")
     if campaign.slab.frozen_layers >= campaign.slab.layers - 1:
         raise InputError(
             f"{path}: slab.frozen_layers",
             campaign.slab.frozen_layers,
-    _check_substitution(campaign, path)
             f"less than {campaign.slab.layers - 1}",
         )
     return campaign, protocols[campaign.protocol]
@@ -412,11 +417,6 @@ def _check_migration(campaign: Campaign, path: str | Path) -> None:
             raise InputError(f"{path}: migration.rows.{row}", key, ", ".join(campaign.by_key))
 
 
-def canonical_slab(campaign: Campaign) -> str:
-    """The slab settings as one canonical parameter."""
-    return canonical(campaign.slab.model_dump())
-
-
 def _check_substitution(campaign: Campaign, path: str | Path) -> None:
     """Dopants of known charge that one vacancy compensates, none of them the host's own ion; strains that make a parabola."""
     settings = campaign.substitution
@@ -448,6 +448,11 @@ def _check_substitution(campaign: Campaign, path: str | Path) -> None:
         raise InputError(f"{where}.strains", given, "0 alone, or three or more with 0, each once")
     if len(given) > 2 and not min(given) < 0 < max(given):
         raise InputError(f"{where}.strains", given, "strains on both sides of 0")
+
+
+def canonical_slab(campaign: Campaign) -> str:
+    """The slab settings as one canonical parameter."""
+    return canonical(campaign.slab.model_dump())
 
 
 def canonical_candidate(campaign: Campaign, key: str) -> str:

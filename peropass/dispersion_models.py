@@ -27,7 +27,7 @@ def of_structure(atoms: Atoms, own: str, own_eV: float, xc: str) -> dict[str, fl
     return {model: energy for model, energy in found.items() if energy is not None}
 
 
-def of_record(record: CalculationRecord | EosRecord | None, folder: Path) -> dict[str, float]:
+def of_record(record: CalculationRecord | EosRecord | None, folder: str | Path) -> dict[str, float]:
     """Dispersion energy of the final structure of `record` by model, eV; empty where there is none.
 
     The model that the energy itself contains is taken from the record, with the toy engine nothing is computed.
@@ -37,10 +37,10 @@ def of_record(record: CalculationRecord | EosRecord | None, folder: Path) -> dic
     if isinstance(record, CalculationRecord) and record.dispersion_models_eV:
         return dict(record.dispersion_models_eV)
     ref = _final(record)
-    if ref is None or not (folder / ref.file).exists():
+    if ref is None or not (file := Path(folder) / ref.file).exists():
         return {}
     own, xc = record.settings.get("dispersion", "none"), record.settings.get("xc", "PBE")
-    return _of_file(str(folder / ref.file), ref.hash, own, record.energy.dispersion_eV, xc).copy()
+    return _of_file(str(file), ref.hash, own, record.energy.dispersion_eV, xc).copy()
 
 
 def _final(record: CalculationRecord | EosRecord) -> StructureRef | None:

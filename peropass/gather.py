@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from functools import cache, lru_cache
+from functools import cache, cached_property, lru_cache
 from itertools import product
 from pathlib import Path
 
 import numpy as np
-from ase.io import read
+from ase import Atoms
+from ase.io.extxyz import read_xyz
 from pydantic import BaseModel, ConfigDict
 
 from peropass import dispersion_models, paths
@@ -66,26 +68,43 @@ class Place:
     root: Path
 
     def file(self, pattern: str, **more: str) -> Path:
-        fields = {k: v for k, v in self.address.model_dump().items() if v != "none"}
-        return self.root / pattern.format(**{**fields, **more}).removeprefix(
-            _prefix(self.address.campaign)
-        )
+        return self.root / self.below_root(pattern, **more)
+
+    def below_root(self, pattern: str, **more: str) -> str:
+        """As `file`, relative to the campaign folder and as text."""
+        return pattern.format(**{**self._fields, **more}).removeprefix(self._prefix)
 
     def read(self, kind: type[Record], pattern: str, **more: str):
         """The record at a pattern, None if it is absent."""
-        file = self.file(pattern, **more)
-        return read_record(file, kind, allow_toy=self.toy) if file.exists() else None
+        file = self._name(pattern, **more)
+        return read_record(file, kind, allow_toy=self.toy) if os.path.exists(file) else None
 
     def shared(self, kind: type[Record], pattern: str, **more: str):
         """As `read`, for a record that other candidates need as well: it is read once per process."""
-        return shared_record(self.file(pattern, **more), kind, self.toy)
+        return shared_record(self._name(pattern, **more), kind, self.toy)
 
     def relative(self, file: Path) -> str:
         return str(file.relative_to(self.root))
 
+    def folder(self, pattern: str, **more: str) -> str:
+        """Of the file at a pattern, as text."""
+        return os.path.dirname(self._name(pattern, **more))
 
-def _prefix(campaign: str) -> str:
-    return paths.CAMPAIGN.format(campaign=campaign) + "/"
+    def _name(self, pattern: str, **more: str) -> str:
+        """As `file`, as text: a candidate asks for some forty files, and a `Path` costs more than the question."""
+        return os.path.join(self._root, self.below_root(pattern, **more))
+
+    @cached_property
+    def _fields(self) -> dict[str, str]:
+        return {k: v for k, v in self.address.model_dump().items() if v != "none"}
+
+    @cached_property
+    def _prefix(self) -> str:
+        return paths.CAMPAIGN.format(campaign=self.address.campaign) + "/"
+
+    @cached_property
+    def _root(self) -> str:
+        return os.fspath(self.root)
 
 
 def campaign_root(campaign: str) -> Path:
@@ -127,7 +146,7 @@ def candidate_record(
         natives=natives,
         complexes=meta["lability"]["complexes"],
     )
-    poses = sorted({p.parent.name for p in out.parent.glob("k*/relax.record.json")})
+    poses = _relaxed_poses(os.path.dirname(out))
     inputs = _inputs(place, planned, poses, natives, meta["references"], smiles, address)
     facts = _facts(entry, candidate, on_paper, halide, meta, _sizes(place))
     best = pipeline.best_pose(inputs.loaded)
@@ -194,7 +213,7 @@ def _on_paper(candidate: CandidateSettings, halide: str) -> ModelPlan:
     )
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=16384)  # all models of a library, each of which every socket needs again
 def _planned(
     ligand: str, tail_carbons: int | None, halide: str, variant: str, partner: str | None
 ) -> ModelPlan:
@@ -269,31 +288,39 @@ def _inputs(
         levels_loaded=_per_pose(place, LevelsRecord, paths.LOADED_LEVELS, poses),
         thermo=thermo,
         files=_files(place, planned, poses, address),
-        dispersion={
-            record.provenance.physics_hash: models
-            for record, folder in [
-                (slabs["pristine"], place.file(paths.PRISTINE).parent),
-                (slabs["socket"], place.file(paths.CLEAN).parent),
-                (slabs["molecule"], place.file(paths.MOLECULE).parent),
-                *((r, place.file(paths.LOADED, pose=pose).parent) for pose, r in loaded.items()),
-                *((r, _native_folder(place, r)) for r in native_loaded.values()),
+        dispersion=_dispersion(
+            place,
+            [
+                (slabs["pristine"], paths.PRISTINE, {}),
+                (slabs["socket"], paths.CLEAN, {}),
+                (slabs["molecule"], paths.MOLECULE, {}),
+                *((r, paths.LOADED, {"pose": pose}) for pose, r in loaded.items()),
+                *((r, paths.LOADED, _native_levels(r)) for r in native_loaded.values()),
+                *((r, paths.MOLECULE, {"candidate": key}) for key, r in native_molecule.items()),
+                *((phases[n], pattern, {}) for n, pattern in enumerate(PHASES)),
                 *(
-                    (r, place.file(paths.MOLECULE, candidate=key).parent)
-                    for key, r in native_molecule.items()
-                ),
-                *((phases[n], place.file(p).parent) for n, p in enumerate(PHASES)),
-                *(
-                    (known.get(gas(text).name), place.file(paths.REFERENCE, reference=key).parent)
+                    (known.get(gas(text).name), paths.REFERENCE, {"reference": key})
                     for key, text in references.items()
                 ),
-            ]
-            if (models := dispersion_models.of_record(record, folder))
-        },
+            ],
+        ),
         native_pose_error={
             key: uncertainty.pose_error(pipeline.pose_energies(records))
             for key, records in native_poses.items()
         },
     )
+
+
+def _dispersion(
+    place: Place, calculations: list[tuple[CalculationRecord | EosRecord | None, str, dict]]
+) -> dict[str, dict[str, float]]:
+    """Dispersion energies by model, per identity of a calculation; each comes with its pattern and the levels of that."""
+    found = {}
+    for record, pattern, levels in calculations:
+        models = dispersion_models.of_record(record, place.folder(pattern, **levels))
+        if models:
+            found[record.provenance.physics_hash] = models
+    return found
 
 
 def _per_pose(
@@ -305,11 +332,23 @@ def _per_pose(
 
 def _native_poses(place: Place, key: str) -> dict[str, CalculationRecord]:
     """Relaxations of a native ligand on this socket by pose."""
-    folder = place.file(paths.CANDIDATE, candidate=key).parent
+    poses = _relaxed_poses(place.folder(paths.CANDIDATE, candidate=key))
     return {
-        file.parent.name: shared_record(file, CalculationRecord, place.toy)
-        for file in sorted(folder.glob("k*/relax.record.json"))
+        pose: place.shared(CalculationRecord, paths.LOADED, candidate=key, pose=pose)
+        for pose in poses
     }
+
+
+def _relaxed_poses(folder: str) -> list[str]:
+    """Poses of a candidate that have a record of their relaxation."""
+    try:
+        names = os.listdir(folder)
+    except FileNotFoundError:
+        return []
+    file = os.path.basename(paths.LOADED)
+    return sorted(
+        n for n in names if n.startswith("k") and os.path.exists(os.path.join(folder, n, file))
+    )
 
 
 def _best_native(records: dict[str, CalculationRecord]) -> CalculationRecord | None:
@@ -319,9 +358,8 @@ def _best_native(records: dict[str, CalculationRecord]) -> CalculationRecord | N
     return next(iter(records.values()), None)
 
 
-def _native_folder(place: Place, record: CalculationRecord) -> Path:
-    levels = {"candidate": record.address.candidate, "pose": record.address.pose}
-    return place.file(paths.LOADED, **levels).parent
+def _native_levels(record: CalculationRecord) -> dict[str, str]:
+    return {"candidate": record.address.candidate, "pose": record.address.pose}
 
 
 def _files(
@@ -334,13 +372,13 @@ def _files(
             continue
         names = [species.name for _, species in plan.reaction.terms]
         if plan.kind == "binding":
-            files[names[0]] = place.relative(place.file(paths.CLEAN))
-            files[names[1]] = place.relative(place.file(paths.MOLECULE))
+            files[names[0]] = place.below_root(paths.CLEAN)
+            files[names[1]] = place.below_root(paths.MOLECULE)
             if poses:
-                files[names[2]] = place.relative(place.file(paths.LOADED, pose=poses[0]))
+                files[names[2]] = place.below_root(paths.LOADED, pose=poses[0])
         else:
-            files[names[0]] = place.relative(place.file(paths.PRISTINE))
-            files[names[3]] = place.relative(place.file(paths.RESERVOIR))
+            files[names[0]] = place.below_root(paths.PRISTINE)
+            files[names[3]] = place.below_root(paths.RESERVOIR)
     return files
 
 
@@ -416,7 +454,7 @@ def _distortions(
 
 @lru_cache(maxsize=8)
 def _clean(structure: FileState, halide: str) -> distortions.CleanSlab:
-    return distortions.CleanSlab(_geometry(read(structure.path, format="extxyz"), halide))
+    return distortions.CleanSlab(_geometry(_read_structure(structure.path), halide))
 
 
 def _geometry(atoms, halide: str) -> distortions.SlabGeometry:
@@ -436,7 +474,13 @@ def _geometry(atoms, halide: str) -> distortions.SlabGeometry:
 def _structure(place: Place, record: CalculationRecord | None, pattern: str, **more: str):
     if record is None or record.final is None:
         return None
-    return read(place.file(pattern, **more).parent / record.final.file, format="extxyz")
+    return _read_structure(os.path.join(place.folder(pattern, **more), record.final.file))
+
+
+def _read_structure(file: str) -> Atoms:
+    """The last structure of a file, as `ase.io.read` does, without its search for a format."""
+    with open(file, encoding="utf-8") as stream:
+        return next(read_xyz(stream, index=-1))
 
 
 def _provenance(inputs: pipeline.CandidateInputs, command: str) -> Provenance:
@@ -582,7 +626,7 @@ def _compared(
 
 def candidate_meta(campaign: Campaign, key: str, references: dict[str, str]) -> dict:
     """What the analysis of one candidate needs beyond its row: role, natives, references and conditions."""
-    natives = [[c.key, c.model_dump()] for c in campaign.candidates if c.role == "native"]
+    natives = [[c.key, c.model_dump()] for c in campaign.natives]
     return {
         "role": campaign.by_key[key].role,
         "natives": natives,

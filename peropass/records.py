@@ -678,16 +678,6 @@ class SiteRecord(Record):
     flags: list[str] = Field(default_factory=list)
 
 
-class ControlRow(Part):
-    """One control: what was expected, what was found."""
-
-    name: str
-    host: str
-    termination: str
-    site: str
-    candidate: str = ""
-    expected: str
-    because: str = ""
 class SubstitutionValue(Part):
     """One number of one dopant on B; None with its reason where a term is missing."""
 
@@ -728,6 +718,16 @@ class SubstitutionRecord(Record):
     rows: list[SubstitutionValue] = Field(default_factory=list)
 
 
+class ControlRow(Part):
+    """One control: what was expected, what was found."""
+
+    name: str
+    host: str
+    termination: str
+    site: str
+    candidate: str = ""
+    expected: str
+    because: str = ""
     source: str = ""
     decided_by: str = ""
     outcome: Literal["as expected", "differs", "undecided", "surveyed", "no result", "not run yet"]
@@ -812,6 +812,7 @@ KINDS: dict[str, type[Record]] = {
     "band": BandRecord,
     "site": SiteRecord,
     "controls": ControlsRecord,
+    "substitution": SubstitutionRecord,
     "ranking": RankingRecord,
 }
 
@@ -822,7 +823,6 @@ def write_text(path: str | Path, text: str) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-    "substitution": SubstitutionRecord,
         with open(temporary, "w", encoding="utf-8") as stream:
             stream.write(text)
             stream.flush()

@@ -26,13 +26,13 @@ class FileState(NamedTuple):
     changed_ns: int
 
 
-def state_of(file: Path) -> FileState:
+def state_of(file: str | Path) -> FileState:
     """Raises FileNotFoundError if there is no such file."""
     found = os.stat(file)
     return FileState(os.path.abspath(file), found.st_size, found.st_mtime_ns)
 
 
-def shared_record(file: Path, kind: type[R], allow_toy: bool = False) -> R | None:
+def shared_record(file: str | Path, kind: type[R], allow_toy: bool = False) -> R | None:
     """The record in `file`, None if it is absent; errors as of `records.read_record`."""
     try:
         return _read(state_of(file), kind, allow_toy)

@@ -12,10 +12,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from peropass.analysis.reaction_energies import EnergyRecord, evaluate
 from peropass.analysis.thermochemistry import (
+    FreeEnergyTerms,
     IdealGas,
     electronic_free_energy,
     frustrated_free_energy,
@@ -244,10 +246,10 @@ def _corrections(
     if bound is None:
         lacking.append(f"no vibrations of {ligand}")
     else:
-        frustrated = frustrated_free_energy(bound, temperature_K)
+        frustrated, vibration, zero_point = _bound_terms(bound, temperature_K)
         terms["frustrated motion of the bound ligand"] = -frustrated.thermal
-        terms["vibration"] -= vibrational_free_energy(bound.wavenumbers_cm, temperature_K)
-        terms["zero point"] -= frustrated.zero_point + zero_point_energy(bound.wavenumbers_cm)
+        terms["vibration"] -= vibration
+        terms["zero point"] -= frustrated.zero_point + zero_point
     # ASSUME slab phonons are those of the socket, loaded or not, and the solvent at the surface is not displaced: both are left out.
     for coefficient, species in reaction.terms:
         if species.name.endswith("(bulk)"):
@@ -263,7 +265,7 @@ def _corrections(
             if gas is None:
                 lacking.append(f"no vibrations of {species.name}")
                 continue
-            parts = gas_free_energy(gas, temperature_K, concentration_M)
+            parts = _gas_terms(gas, temperature_K, concentration_M)
             terms["translation"] += coefficient * parts.translation
             terms["rotation"] += coefficient * parts.rotation
             terms["vibration"] += coefficient * parts.vibration
@@ -280,6 +282,20 @@ def _corrections(
             spin = electronic_free_energy(1 + moments.get(species.name, 0), temperature_K)
             terms["electronic states"] += coefficient * spin
     return terms, list(dict.fromkeys(lacking))
+
+
+# A channel asks for what the others of its ligand, or of all ligands, have asked for already.
+_gas_terms = lru_cache(maxsize=1024)(gas_free_energy)
+
+
+@lru_cache(maxsize=64)
+def _bound_terms(bound: IdealGas, temperature_K: float) -> tuple[FreeEnergyTerms, float, float]:
+    """Of a bound ligand: its frustrated motions, its vibrations without and their zero point, eV."""
+    return (
+        frustrated_free_energy(bound, temperature_K),
+        vibrational_free_energy(bound.wavenumbers_cm, temperature_K),
+        zero_point_energy(bound.wavenumbers_cm),
+    )
 
 
 def _moment(record: EnergyRecord | None) -> int:

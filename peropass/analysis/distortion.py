@@ -97,13 +97,12 @@ def octahedron(vertices: np.ndarray) -> dict[str, float]:
     """
     lengths = np.linalg.norm(vertices, axis=1)
     units = vertices / lengths[:, None]
-    angles = np.degrees(np.arccos(np.clip(units @ units.T, -1, 1)))
+    angles = np.degrees(np.arccos(np.clip(units @ units.T, -1, 1))).tolist()
     opposite = _opposite_pairs(angles)
-    cis = [angles[i, j] for i, j in itertools.combinations(range(6), 2) if (i, j) not in opposite]
-    volume = sum(
-        abs(float(np.dot(vertices[i], np.cross(vertices[j], vertices[k])))) / 6
-        for i, j, k in itertools.product(*opposite)
-    )
+    cis = [angles[i][j] for i, j in itertools.combinations(range(6), 2) if (i, j) not in opposite]
+    i, j, k = np.array(list(itertools.product(*opposite))).T
+    normals = np.cross(vertices[j], vertices[k])
+    volume = sum(abs(float(np.dot(a, b))) / 6 for a, b in zip(vertices[i], normals, strict=True))
     regular = (0.75 * volume) ** (1 / 3)
     return {
         "bond_length_distortion": float(np.mean(np.abs(lengths - lengths.mean())) / lengths.mean()),
@@ -112,7 +111,7 @@ def octahedron(vertices: np.ndarray) -> dict[str, float]:
     }
 
 
-def _opposite_pairs(angles: np.ndarray) -> tuple[tuple[int, int], ...]:
+def _opposite_pairs(angles: list[list[float]]) -> tuple[tuple[int, int], ...]:
     """Three pairs of vertices across the centre: the pairing with the largest sum of angles."""
     best, best_sum = (), -1.0
     for second in range(1, 6):
@@ -120,7 +119,7 @@ def _opposite_pairs(angles: np.ndarray) -> tuple[tuple[int, int], ...]:
         for fourth in rest[1:]:
             last = [i for i in rest[1:] if i != fourth]
             pairs = ((0, second), (rest[0], fourth), (last[0], last[1]))
-            total = sum(angles[i, j] for i, j in pairs)
+            total = sum(angles[i][j] for i, j in pairs)
             if total > best_sum:
                 best, best_sum = pairs, total
     return best

@@ -157,7 +157,7 @@ class GapLevels:
         states: list[GapState] = []
         flags = _height_flags(self.pair.pristine, self.pair.system)
         inside = (above > lv.DEGENERACY_EV) & (above < host.width_eV - lv.DEGENERACY_EV)
-        for group in np.unique(own.group[inside]):
+        for group in sorted(set(own.group[inside].tolist())):
             members = np.flatnonzero(own.group == group)
             first = int(members[0])
             if abs(own.energies_eV[first]) < limits.artefact_eV and own.filling[first] < 0.5:
@@ -174,7 +174,7 @@ class GapLevels:
             alignment=alignment,
             margin_eV=margin,
             gap_pristine_eV=host.width_eV,
-            gap_eV=lv.gap(own),
+            gap_eV=self._gap_eV,
             states=states,
             n_traps=_count(states, "localised-trap", own.capacity),
             n_ligand_levels=_count(states, "ligand-level", own.capacity),
@@ -194,6 +194,10 @@ class GapLevels:
             self.analyse(shift_eV=error),
             self.analyse(margin_eV=self.limits.margin_eV),
         ]
+
+    @cached_property
+    def _gap_eV(self) -> float:
+        return lv.gap(self.own)
 
     def _refuse_uncovered(self, above: np.ndarray) -> None:
         for spin, kpoint, members in self._blocks:
@@ -254,7 +258,7 @@ class GapLevels:
 
     def _character(self, state: int) -> _Character:
         if state not in self._characters:
-            weights, pair = self.own.weights[state], self.pair
+            weights, pair = self.own.weights_of(state), self.pair
             self._characters[state] = _Character(
                 participation=lv.participation_number(weights),
                 orbital_shares=lv.orbital_shares(weights, pair.system.symbols),
@@ -340,8 +344,8 @@ def own_edge_traps(
         before, behind = np.split(ordered, [wide[0] + 1])
         if len(behind) < 2:
             continue
-        most = max(lv.participation_number(own.weights[i]) for i in before)
-        usual = np.median([lv.participation_number(own.weights[i]) for i in behind[:10]])
+        most = max(lv.participation_number(own.weights_of(i)) for i in before)
+        usual = np.median([lv.participation_number(own.weights_of(i)) for i in behind[:10]])
         ratio = most / float(usual)
         if ratio <= limits.participation_ratio:
             others = f" with {len(before) - 1} more" if len(before) > 1 else ""
@@ -370,11 +374,11 @@ def character(
     """The two largest shares in words, e.g. `Pb 6p of the exposed Pb, 61 %`."""
     shares: dict[tuple[str, str, int], float] = {}
     holders: dict[tuple[str, str, int], set[int]] = {}
-    for atom, symbol in enumerate(system.symbols):
+    for atom, (symbol, row) in enumerate(zip(system.symbols, weights.tolist(), strict=True)):
         region = _region(atom, symbol, system, pristine, defect_atoms)
-        for ell in range(3):
+        for ell, share in enumerate(row):
             key = (region, symbol, ell)
-            shares[key] = shares.get(key, 0.0) + float(weights[atom, ell])
+            shares[key] = shares.get(key, 0.0) + share
             holders.setdefault(key, set()).add(atom)
     words = []
     for (region, symbol, ell), share in sorted(shares.items(), key=lambda item: -item[1])[:2]:

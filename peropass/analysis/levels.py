@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache, cached_property
+from itertools import chain
 from typing import Literal
 
 import numpy as np
@@ -20,21 +23,37 @@ NOBLE_GASES = (2, 10, 18, 36, 54, 86, 118)
 class Spectrum:
     """One set of levels as arrays, degenerate states sharing their mean weights.
 
-    energies_eV, filling, spin, kpoint (n,); weights (n, natoms, 3), one per state; group (n,) is equal
-    for states of one degenerate level, index (n,) the place in the full spectrum. Weights of single members of a degenerate level are arbitrary
-    up to a rotation among them; their mean is not.
+    energies_eV, filling, spin, kpoint (n,); group (n,) is equal for states of one degenerate level, index (n,) the place in
+    the full spectrum; listed holds the weights of each state as the record has them, by energy. Weights of single members of a
+    degenerate level are arbitrary up to a rotation among them; their mean is not.
     """
 
     energies_eV: np.ndarray
     filling: np.ndarray
     spin: np.ndarray
     kpoint: np.ndarray
-    weights: np.ndarray
+    listed: Sequence[list[list[float]]]
     captured: np.ndarray
     group: np.ndarray
     index: np.ndarray
     capacity: int
     spin_orbit: bool
+
+    def weights_of(self, state: int) -> np.ndarray:
+        """Weights (natoms, 3) of one state. A slab has a few levels in the gap and a hundred that nobody asks for."""
+        members = np.flatnonzero(self.group == self.group[state])
+        total = np.zeros((len(self.listed[state]), 3))
+        for member in members:
+            total += np.array(self.listed[member], float)
+        return total / len(members)
+
+    @cached_property
+    def weights(self) -> np.ndarray:
+        """Weights (n, natoms, 3) of all states."""
+        first, place = np.unique(self.group, return_index=True)
+        return np.array([self.weights_of(state) for state in place])[
+            np.searchsorted(first, self.group)
+        ]
 
 
 @dataclass(frozen=True)
@@ -68,10 +87,9 @@ def spectrum(record: LevelsRecord, kind: LevelKind) -> Spectrum:
     if levels is None:
         raise AnalysisRefused(f"levels of site {site}: no {kind} set")
     n, natoms = len(levels.energies_eV), len(record.atomic_potentials_eV)
-    weights = np.array(levels.weights, float)
-    if n == 0 or weights.shape != (n, natoms, 3):
+    if n == 0 or not _covers(levels.weights, n, natoms):
         raise AnalysisRefused(
-            f"levels of site {site}: {kind} weights are {weights.shape}, needed {(n, natoms, 3)}; "
+            f"levels of site {site}: {kind} weights are {_shape(levels.weights)}, needed {(n, natoms, 3)}; "
             "the calculation had no projections"
         )
     energies, spin = np.array(levels.energies_eV), np.array(levels.spin)
@@ -80,10 +98,6 @@ def spectrum(record: LevelsRecord, kind: LevelKind) -> Spectrum:
     energies, spin, kpoint = energies[order], spin[order], kpoint[order]
     new_block = (np.diff(spin) != 0) | (np.diff(kpoint) != 0)
     group = np.concatenate([[0], np.cumsum(new_block | (np.diff(energies) > DEGENERACY_EV))])
-    count = np.bincount(group)
-    mean = np.zeros((len(count), natoms, 3))
-    np.add.at(mean, group, weights[order])
-    mean /= count[:, None, None]
     starts = np.flatnonzero(np.concatenate([[True], new_block]))
     within = np.arange(n) - np.repeat(starts, np.diff(np.append(starts, n)))
     captured = np.array(levels.captured)[order] if levels.captured else np.ones(n)
@@ -93,13 +107,29 @@ def spectrum(record: LevelsRecord, kind: LevelKind) -> Spectrum:
         filling=np.array(levels.filling)[order],
         spin=spin,
         kpoint=kpoint,
-        weights=mean[group],
+        listed=[levels.weights[state] for state in order.tolist()],
         captured=captured,
         group=group,
         index=levels.first_index + within,
         capacity=2 if paired else 1,
         spin_orbit=levels.spin_orbit,
     )
+
+
+def _covers(listed: list[list[list[float]]], n: int, natoms: int) -> bool:
+    """Whether each of `n` states has three weights for every atom."""
+    if len(listed) != n or set(map(len, listed)) != {natoms}:
+        return False
+    return set(map(len, chain.from_iterable(listed))) == {3}
+
+
+def _shape(listed: list[list[list[float]]]) -> tuple[int, ...]:
+    """Of weights as they are, with the length of the first state and the first atom."""
+    found, inner = [len(listed)], listed
+    while inner and isinstance(inner[0], list):
+        inner = inner[0]
+        found.append(len(inner))
+    return tuple(found)
 
 
 def edges(levels: Spectrum) -> tuple[Edge, Edge]:
@@ -116,8 +146,8 @@ def edges(levels: Spectrum) -> tuple[Edge, Edge]:
     top = int(np.flatnonzero(filled)[np.argmax(levels.energies_eV[filled])])
     bottom = int(np.flatnonzero(~filled)[np.argmin(levels.energies_eV[~filled])])
     return (
-        Edge("VBM", float(levels.energies_eV[top]), levels.weights[top]),
-        Edge("CBM", float(levels.energies_eV[bottom]), levels.weights[bottom]),
+        Edge("VBM", float(levels.energies_eV[top]), levels.weights_of(top)),
+        Edge("CBM", float(levels.energies_eV[bottom]), levels.weights_of(bottom)),
     )
 
 
@@ -151,9 +181,9 @@ def participation_number(weights: np.ndarray) -> float:
 def orbital_shares(weights: np.ndarray, symbols: list[str]) -> dict[tuple[str, int], float]:
     """Share of each (element, angular momentum) in a state with weights (natoms, 3)."""
     shares: dict[tuple[str, int], float] = {}
-    for symbol, row in zip(symbols, weights, strict=True):
+    for symbol, row in zip(symbols, weights.tolist(), strict=True):
         for ell, w in enumerate(row):
-            shares[symbol, ell] = shares.get((symbol, ell), 0.0) + float(w)
+            shares[symbol, ell] = shares.get((symbol, ell), 0.0) + w
     return shares
 
 
@@ -184,7 +214,7 @@ def state_shares(
     Each of the two sums to one, as the weights do; a degenerate level has the mean of its states.
     """
     place = (levels.index == index) & (levels.spin == spin) & (levels.kpoint == kpoint)
-    weights = levels.weights[np.flatnonzero(place)[0]]
+    weights = levels.weights_of(np.flatnonzero(place)[0])
     by_layer: dict[str, float] = {}
     by_orbital: dict[str, float] = {}
     for atom, symbol in enumerate(record.symbols):
@@ -199,6 +229,7 @@ def state_shares(
     )
 
 
+@cache
 def shell(symbol: str, ell: int) -> str:
     """Name of the valence orbital that a projector of angular momentum l stands for, e.g. `6p`."""
     from ase.data import atomic_numbers

@@ -77,7 +77,8 @@ def evaluate(
         )
         for name, coefficient in coefficients.items()
     ]
-    lacking = {name: _lack(name, record) for name, record in found.items() if _lack(name, record)}
+    lacks = {name: _lack(name, record) for name, record in found.items()}
+    lacking = {name: lack for name, lack in lacks.items() if lack}
     if lacking:
         return ReactionEnergy(
             name=reaction.name,
@@ -223,7 +224,7 @@ def _check_composition(equation: str, species: Species, record: EnergyRecord) ->
     # A planned slab carries a stand-in element such as [slab]; there is nothing to compare with then.
     if any(element.startswith("[") for element in expected):
         return
-    if {k: float(v) for k, v in found.items()} != {k: float(v) for k, v in expected.items()}:
+    if dict(found) != expected:
         raise StaleRecord(
             f"{equation}: the record of {species.name} holds {_counted(found)}, the reaction means "
             f"{_counted(expected)}"

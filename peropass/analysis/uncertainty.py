@@ -210,24 +210,28 @@ def loadings(
     """
     dispersion = np.asarray(dispersion_eV, float)
     found = measured or [UNKNOWN] * len(dispersion)
-    pose = np.array([np.nan if m.pose_eV is None else m.pose_eV for m in found])
-    models = np.array([np.nan if m.dispersion_eV is None else m.dispersion_eV for m in found])
     sign = -1.0 if quantity == "lability" else 1.0
-    common, own = [], []
-    for name, term in model.terms.items():
-        if term.enters not in ("binding", quantity):
-            size = np.zeros_like(dispersion)
-        elif term.sigma_eV is not None:
-            size = np.full_like(dispersion, term.sigma_eV)
-        else:
-            size = term.of_dispersion * dispersion
-        share = np.full_like(dispersion, term.common)
-        if name == "pose" and term.enters == "binding":
-            size = np.where(np.isnan(pose), size, pose)
-        elif name == "dispersion" and term.enters == "binding":
-            size = np.where(np.isnan(models), size, models)
-            share = np.where(np.isnan(models), share, 1.0)
-        size = size * (sign if term.enters == "binding" else 1.0)
-        common.append(size * np.sqrt(share))
-        own.append(size * np.sqrt(1.0 - share))
-    return Loadings(np.array(common).T, np.array(own).T)
+    terms = list(model.terms.values())
+    enters = [term.enters in ("binding", quantity) for term in terms]
+    # all terms and ligands at once, shape (terms, n): the analysis of one candidate asks for this a dozen times
+    fixed = np.array(
+        [[t.sigma_eV or 0.0 if e else 0.0] for t, e in zip(terms, enters, strict=True)]
+    )
+    scaled = np.array([[e and t.sigma_eV is None] for t, e in zip(terms, enters, strict=True)])
+    slope = np.array([[t.of_dispersion or 0.0] for t in terms])
+    size = np.where(scaled, slope * dispersion, fixed)
+    share = np.tile(np.array([[t.common] for t in terms]), len(dispersion))
+    for number, (name, term) in enumerate(model.terms.items()):
+        if term.enters != "binding":
+            continue
+        if name == "pose":
+            pose = np.array([np.nan if m.pose_eV is None else m.pose_eV for m in found])
+            size[number] = np.where(np.isnan(pose), size[number], pose)
+        elif name == "dispersion":
+            models = np.array(
+                [np.nan if m.dispersion_eV is None else m.dispersion_eV for m in found]
+            )
+            size[number] = np.where(np.isnan(models), size[number], models)
+            share[number] = np.where(np.isnan(models), share[number], 1.0)
+    size *= np.array([[sign if term.enters == "binding" else 1.0] for term in terms])
+    return Loadings((size * np.sqrt(share)).T, (size * np.sqrt(1.0 - share)).T)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from peropass.chemistry.molecules import formal_charge, parse, written_smiles
@@ -9,6 +10,9 @@ from peropass.chemistry.molecules import formal_charge, parse, written_smiles
 if TYPE_CHECKING:
     from rdkit.Chem import Atom, Mol, RWMol
 
+_kept = lru_cache(
+    maxsize=16384
+)  # text in, text out: the rows of a campaign share most of their ions
 # ASSUME acids that do not simply carry the proton on the charged atom: isothiocyanic acid is the stable tautomer of
 # HSCN in the gas phase, and HBF4 exists only as HF + BF3.
 SPECIAL_ACIDS = {"N#C[S-]": ("N=C=S",), "F[B-](F)(F)F": ("F", "FB(F)F")}
@@ -16,6 +20,7 @@ SPECIAL_ACIDS = {"N#C[S-]": ("N=C=S",), "F[B-](F)(F)F": ("F", "FB(F)F")}
 SPLIT_ANIONS: dict[str, tuple[str, tuple[str, ...]]] = {"F[B-](F)(F)F": ("[F-]", ("FB(F)F",))}
 
 
+@_kept
 def deprotonate(smiles: str) -> str | None:
     """Neutral base of a +1 cation that has an N-H, P-H, S-H or O-H proton; None if it has none."""
     molecule = parse(smiles, "cation")
@@ -30,6 +35,7 @@ def deprotonate(smiles: str) -> str | None:
     return None
 
 
+@_kept
 def protonate(smiles: str) -> tuple[str, ...]:
     """Neutral acid (or the neutral molecules it consists of) of an anion, protons on charged atoms."""
     from rdkit import Chem
@@ -46,12 +52,14 @@ def protonate(smiles: str) -> tuple[str, ...]:
     return (_clean(molecule),)
 
 
+@_kept
 def transfer_proton(cation: str, anion: str) -> tuple[str, ...] | None:
     """Base and acid of an ion pair of charges +1 and -1; None if the cation has no proton to give."""
     base = deprotonate(cation)
     return None if base is None else (base, *protonate(anion))
 
 
+@_kept
 def transfer_alkyl(cation: str, anion: str) -> tuple[str, ...] | None:
     """R4N+ A- -> R3N + R-A (also P, S); the smallest open-chain alkyl group moves, as in an SN2 step.
 
@@ -68,11 +76,13 @@ def transfer_alkyl(cation: str, anion: str) -> tuple[str, ...] | None:
     return (base, product, *rest)
 
 
+@_kept
 def transfer_alkyl_within(zwitterion: str) -> str | None:
     """Neutral isomer of a quaternary zwitterion whose alkyl group moved from onium to anion; None if impossible."""
     return _move_alkyl(parse(zwitterion, "zwitterion"))
 
 
+@_kept
 def neutral_tautomer(zwitterion: str) -> str | None:
     """The zwitterion with its proton moved from the cationic to the anionic end; None if it has no proton."""
     molecule = parse(zwitterion, "zwitterion")

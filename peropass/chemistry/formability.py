@@ -318,6 +318,7 @@ def describe(formula: str) -> Descriptors:
     return _from_radii(formula, r_a, r_b, r_x, n_a, notes)
 
 
+@lru_cache(maxsize=1024)
 def assess(formula: str) -> Formability:
     """Formability record of an ABX3 formula. Raises InputError, see `parse`."""
     return describe(formula).record()

@@ -6,7 +6,7 @@ import re
 from functools import lru_cache
 
 from peropass.chemistry.formability import assess, assess_cation_fit, assess_substitution
-from peropass.chemistry.molecules import composition, formal_charge, parse
+from peropass.chemistry.molecules import canonical_smiles, charge_of, composition
 from peropass.chemistry.reaction_plan import ION_NAMES, hill_formula
 from peropass.chemistry.reactions import HostIons
 from peropass.errors import BuildError, PeropassError
@@ -53,7 +53,7 @@ def of_ligand(ions: HostIons, smiles: str, halide: str) -> Formability:
     molecular = [
         part
         for part in parts
-        if not MONATOMIC_CATION.fullmatch(part) and formal_charge(parse(part, "set")) == 1
+        if not MONATOMIC_CATION.fullmatch(part) and charge_of(part, "set") == 1
     ]
     try:
         if len(metals) == 1:
@@ -79,7 +79,7 @@ def _cation_fit(ions: HostIons, smiles: str) -> Formability:
     from rdkit import Chem
     from rdkit.Chem import AllChem
 
-    name = TABULATED.get(Chem.CanonSmiles(smiles))
+    name = TABULATED.get(canonical_smiles(smiles))
     if name:
         return assess(f"{name}{ions.b}{ions.x}3")
     molecule = Chem.AddHs(Chem.MolFromSmiles(smiles))
@@ -87,7 +87,7 @@ def _cation_fit(ions: HostIons, smiles: str) -> Formability:
         raise BuildError(f"no 3-D structure of the cation {smiles}: its radius is unknown")
     symbols = [atom.GetSymbol() for atom in molecule.GetAtoms()]
     masses = [atom.GetMass() for atom in molecule.GetAtoms()]
-    label = ION_NAMES.get(Chem.CanonSmiles(smiles)) or hill_formula(composition(smiles))
+    label = ION_NAMES.get(canonical_smiles(smiles)) or hill_formula(composition(smiles))
     return assess_cation_fit(
         ions.formula, label, symbols, molecule.GetConformer().GetPositions(), masses
     )

@@ -56,6 +56,7 @@ def written_smiles(molecule: Mol) -> tuple[str, tuple[int, ...]]:
     return text, tuple(molecule.GetPropsAsDict(True, True)["_smilesAtomOutputOrder"])
 
 
+@lru_cache(maxsize=16384)
 def canonical_smiles(smiles: str) -> str:
     """RDKit's canonical form, for comparison only."""
     return written_canonical(parse(smiles, "smiles"))
@@ -73,6 +74,12 @@ def formal_charge(molecule: Mol) -> int:
     from rdkit import Chem
 
     return Chem.GetFormalCharge(molecule)
+
+
+@lru_cache(maxsize=16384)
+def charge_of(smiles: str, where: str) -> int:
+    """Charge in e of a part or set; errors as of `parse`."""
+    return formal_charge(parse(smiles, where))
 
 
 def is_zwitterion(molecule: Mol) -> bool:
@@ -111,7 +118,7 @@ def composition(smiles: str) -> dict[str, int]:
     return dict(_counted(smiles))
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=32768)
 def _counted(smiles: str) -> tuple[tuple[str, int], ...]:
     from collections import Counter
 

@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING
 from peropass.chemistry import acid_base
 from peropass.chemistry.molecules import (
     HALIDES,
+    canonical_smiles,
+    charge_of,
     composition,
-    formal_charge,
     is_zwitterion,
     parse,
-    split_parts,
 )
 from peropass.chemistry.planned import Kind, PlannedReaction, Reference, bulk_reference
 from peropass.chemistry.reactions import (
@@ -93,12 +93,10 @@ def variant_id(entry: LigandEntry, variant: str) -> str:
     return entry.id if variant == "default" else f"{entry.id}-{variant}"
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=32768)
 def molecule_id(smiles: str) -> str:
     """Folder name of a molecule that is no entry of its own: Hill formula and a hash of canonical SMILES."""
-    from rdkit import Chem
-
-    return f"{hill_formula(composition(smiles))}-{digest(Chem.CanonSmiles(smiles), 6)}"
+    return f"{hill_formula(composition(smiles))}-{digest(canonical_smiles(smiles), 6)}"
 
 
 def hill_formula(counts: dict[str, float]) -> str:
@@ -111,27 +109,27 @@ def hill_formula(counts: dict[str, float]) -> str:
 @cache
 def gas(smiles: str) -> Species:
     """Neutral molecule or set in the gas phase, named as chemists do where a short name is common."""
-    from rdkit import Chem
-
-    name = SHORT_NAMES.get(Chem.CanonSmiles(smiles)) or _formula_name(smiles)
+    name = SHORT_NAMES.get(canonical_smiles(smiles)) or _formula_name(smiles)
     return Species(f"{name}(g)", composition(smiles))
 
 
 def _formula_name(smiles: str) -> str:
     """Cations first: ZnBr2, CsMeSO3, (C5H14N)Br; a zwitterion says that it is one."""
-    from rdkit import Chem
-
-    parts = [parse(part, "set") for part in smiles.split(".")]
+    parts = smiles.split(".")
     if len(parts) == 1:
-        prefix = "zwitterion-" if is_zwitterion(parts[0]) else ""
+        prefix = "zwitterion-" if is_zwitterion(parse(smiles, "set")) else ""
         return prefix + hill_formula(composition(smiles))
-    counts: Counter[tuple[int, str]] = Counter()
-    for part in parts:
-        text = Chem.MolToSmiles(part)
-        name = ION_NAMES.get(text) or hill_formula(composition(text))
-        bare = part.GetNumAtoms() == 1 or text in ION_NAMES
-        counts[-formal_charge(part), name if bare else f"({name})"] += 1
+    counts = Counter((-charge_of(part, "set"), _part_name(part)) for part in parts)
     return "".join(_times(name, n) for (_, name), n in sorted(counts.items()))
+
+
+@lru_cache(maxsize=4096)
+def _part_name(smiles: str) -> str:
+    """Of one part of a set, in brackets where it is a formula of several atoms."""
+    text = canonical_smiles(smiles)
+    name = ION_NAMES.get(text) or hill_formula(composition(text))
+    bare = parse(smiles, "set").GetNumAtoms() == 1 or text in ION_NAMES
+    return name if bare else f"({name})"
 
 
 def _times(name: str, n: int) -> str:
@@ -248,10 +246,8 @@ class _Setting:
 
     def molecule(self, smiles: str) -> Reference:
         """Reference of a neutral molecule: a variant of this ligand where it is one."""
-        from rdkit import Chem
-
         for reference in self.references:
-            if Chem.CanonSmiles(reference.definition) == Chem.CanonSmiles(smiles):
+            if canonical_smiles(reference.definition) == canonical_smiles(smiles):
                 return reference
         return Reference(molecule_id(smiles), "molecule", smiles)
 
@@ -263,12 +259,7 @@ class _Setting:
     @cached_property
     def parts(self) -> list[tuple[str, int]]:
         """SMILES and charge of each part of the set."""
-        return [
-            (text, formal_charge(part))
-            for text, part in zip(
-                self.smiles.split("."), split_parts(self.smiles, self.entry.where), strict=True
-            )
-        ]
+        return [(text, charge_of(text, self.entry.where)) for text in self.smiles.split(".")]
 
     def cations(self) -> list[tuple[str, int]]:
         return [part for part in self.parts if part[1] > 0]

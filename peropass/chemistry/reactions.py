@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
+from functools import cached_property
 
 from peropass.errors import UnbalancedReaction
 
@@ -55,7 +56,7 @@ class Reaction:
                 f"{self.name}: {write_equation(self.terms)} does not balance; products minus educts: {listed}"
             )
 
-    @property
+    @cached_property
     def equation(self) -> str:
         """Text such as ``CsPbBr3(001)[V-CsX] + TMABr(g) -> CsPbBr3(001)[V-CsX]:TMABr``."""
         return write_equation(self.terms)

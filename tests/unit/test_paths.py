@@ -22,6 +22,9 @@ VALUES = {
     "phase": "BX2",
     "hop": "bare",
     "end": "start",
+    "cell": "sqrt2x2",
+    "dopant": "Sr",
+    "strain": "0",
 }
 
 
