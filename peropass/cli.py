@@ -19,6 +19,7 @@ COMMANDS = {
     "export": "a finished campaign as one RO-Crate: workflow, config, records and report",
     "validate": "bulk lattice constants and gaps against published values (tens of minutes; resumes)",
     "convergence": "ladders in cutoff, k-points, vacuum, ... behind the error model (hours; resumes)",
+    "basis": "how energies hang on the number of plane waves, per element (minutes per cutoff; resumes)",
     "factors": "tolerance and octahedral factors of compositions",
     "library": "`library check`: build every entry of the ligand library",
     "docs": "write the generated pages of the documentation",
@@ -70,6 +71,8 @@ def _dispatch(name: str, rest: list[str]) -> int:
         from peropass.crate import main as run
     elif name == "validate":
         from peropass.validate import main as run
+    elif name == "basis":
+        from peropass.basis import main as run
     elif name == "convergence":
         from peropass.convergence import main as run
     elif name == "factors":

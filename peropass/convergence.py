@@ -21,6 +21,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from peropass import paths
 from peropass.analysis import convergence as analysis
+from peropass.analysis.plane_waves import smooth_total_eV
 from peropass.analysis.uncertainty import MEASURED, load_error_model
 from peropass.config import ERROR_MODEL_FILE, PROTOCOLS_FILE
 from peropass.engine.protocol import Protocol, load_protocols
@@ -216,7 +217,7 @@ class Climb:
         return good
 
     def binding(self, rung: float) -> float | None:
-        """E(loaded) - E(socket) - E(molecule) of one rung, eV; None while one of them is missing or not ok."""
+        """E(loaded) - E(socket) - E(molecule) of one rung at the smooth number of plane waves, eV; None while one is missing or not ok."""
         from peropass.engine import ladder_jobs
 
         energies = {}
@@ -224,7 +225,7 @@ class Climb:
             record = ladder_jobs.finished(point, self.folder)
             if record is None or record.status != "ok" or record.energy is None:
                 return None
-            energies[point.species] = record.energy.total_eV
+            energies[point.species] = smooth_total_eV(record)
         return round(energies["loaded"] - energies["socket"] - energies["molecule"], 5)
 
     def bindings(self) -> dict[str, float]:

@@ -312,7 +312,10 @@ class Term(Part):
 
     species: str
     coefficient: float
-    energy_eV: float | None
+    energy_eV: float | None = None
+    plane_waves_eV: float = Field(
+        default=0.0, description="of it: correction to the smooth number of plane waves"
+    )
     record: str = Field(default="", description="record file, relative to the campaign folder")
 
 
@@ -327,6 +330,9 @@ class ReactionEnergy(Part):
     dispersion_models_eV: dict[str, float] = Field(
         default_factory=dict,
         description="dispersion part of this reaction at the same geometries by model",
+    )
+    plane_waves_eV: float | None = Field(
+        default=None, description="of the value: correction to the smooth number of plane waves"
     )
     error_eV: float | None = None
     functional_error_eV: float | None = Field(

@@ -90,7 +90,7 @@ class Plan:
         self._levels = canonical_levels(self.protocol)
         self._slab = canonical_slab(self.campaign)
         self._poses = canonical_poses(self.campaign)
-        self._errors = error_digest(self.protocol.name)
+        self._errors = error_digest(self.protocol.name, self.protocol.energy.ecut_eV)
         self._host_ions = {host: _ions(host) for host in self.campaign.hosts}
         self._natives = [c for c in self.campaign.candidates if c.role == "native"]
         self._molecules = {
@@ -606,11 +606,14 @@ def _ions(host: str) -> dict[str, str]:
     return first
 
 
-def error_digest(protocol: str) -> str:
-    """Digest of what the error model says for one protocol: other protocols and comments rerun nothing."""
+def error_digest(protocol: str, ecut_eV: float) -> str:
+    """Digest of what the error model and the slopes of the basis say for one protocol: others and comments rerun nothing."""
+    from peropass.analysis.plane_waves import basis_table
+
     blocks = load_yaml(ERROR_MODEL_FILE)
     measured = blocks.get("measured") or {}
-    return digest([blocks.get("default"), blocks.get(protocol), measured.get(protocol)], 16)
+    slopes = basis_table().slopes_eV.get(round(ecut_eV))
+    return digest([blocks.get("default"), blocks.get(protocol), measured.get(protocol), slopes], 16)
 
 
 def code_digest(*modules: str) -> str:

@@ -2,7 +2,7 @@
 
     value = sum over species of coefficient x total energy        products minus educts, negative = downhill
 
-Unit eV per ligand. All terms share one settings hash; slabs also share cell and k-mesh, so that their errors
+Total energies are those at the smooth number of plane waves (`plane_waves`). Unit eV per ligand. All terms share one settings hash; slabs also share cell and k-mesh, so that their errors
 cancel. The dispersion part and the part of it from pairs with Cs are summed in the same way.
 """
 
@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from peropass.analysis.plane_waves import smooth_total_eV, term_eV
 from peropass.errors import MissingTerm, SettingsMismatch, StaleRecord, UnbalancedReaction
 from peropass.records import (
     CalculationRecord,
     Decomposition,
-    Energy,
     EosRecord,
     ReactionEnergy,
     Status,
@@ -72,8 +72,8 @@ def evaluate(
         Term(
             species=name,
             coefficient=coefficient,
-            energy_eV=None if _energy(found[name]) is None else _energy(found[name]).total_eV,
             record=files.get(name, ""),
+            **_term_energies(found[name]),
         )
         for name, coefficient in coefficients.items()
     ]
@@ -95,7 +95,8 @@ def evaluate(
     return ReactionEnergy(
         name=reaction.name,
         equation=reaction.equation,
-        value_eV=_sum(coefficients, found, "total_eV"),
+        value_eV=float(sum(t.coefficient * t.energy_eV for t in terms)),
+        plane_waves_eV=float(sum(t.coefficient * t.plane_waves_eV for t in terms)),
         dispersion_eV=_sum(coefficients, found, "dispersion_eV"),
         dispersion_cs_eV=_sum(coefficients, found, "dispersion_cs_eV"),
         functional_error_eV=_ensemble_error(coefficients, found),
@@ -199,7 +200,7 @@ def decompose(
     check_comparable(f"decomposition of {binding.name}", records)
     for other in ("socket", "slab fragment"):
         _check_same_cell(binding.name, ("loaded slab", loaded), (other, records[other]))
-    total = {name: record.energy.total_eV for name, record in records.items()}
+    total = {name: smooth_total_eV(record) for name, record in records.items()}
     interaction = total["loaded slab"] - total["slab fragment"] - total["ligand fragment"]
     slab_deformation = total["slab fragment"] - total["socket"]
     ligand_deformation = total["ligand fragment"] - total["ligand"]
@@ -235,8 +236,15 @@ def _counted(composition: Mapping[str, float]) -> str:
     return " ".join(f"{element}{count:g}" for element, count in sorted(composition.items()))
 
 
-def _energy(record: EnergyRecord | None) -> Energy | None:
-    return None if record is None else record.energy
+def _term_energies(record: EnergyRecord | None) -> dict[str, float]:
+    """Energy of a species and the plane-wave term in it; nothing where there is none."""
+    if record is None or record.energy is None:
+        return {}
+    try:
+        extra = term_eV(record)
+    except MissingTerm:
+        return {}
+    return {"energy_eV": record.energy.total_eV + extra, "plane_waves_eV": extra}
 
 
 def _lack(name: str, record: EnergyRecord | None) -> tuple[Status, str] | None:
@@ -248,6 +256,10 @@ def _lack(name: str, record: EnergyRecord | None) -> tuple[Status, str] | None:
         )
     if record.energy is None:
         return "missing", f"the record of {name} has no energy"
+    try:
+        term_eV(record)
+    except MissingTerm as error:
+        return "missing", f"{name}: {error}"
     return None
 
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 from ase import Atoms
 
+from peropass.analysis.plane_waves import smooth_total_eV
 from peropass.config import CandidateSettings
 from peropass.engine import jobs
 from peropass.engine.spin import needs_spin
@@ -79,7 +80,8 @@ def _lowest(found: dict[str, CalculationRecord], job: jobs.Job) -> CalculationRe
             job, "failed", f"reference variants without a result: {failed}"
         )
     else:
-        variant, record = min(usable.items(), key=lambda item: item[1].energy.total_eV)
+        # in boxes of different size energies compare at the smooth number of plane waves only
+        variant, record = min(usable.items(), key=lambda item: smooth_total_eV(item[1]))
         record = record.model_copy(
             update={
                 "competitors": {v: r.energy.total_eV for v, r in usable.items()},

@@ -53,12 +53,12 @@ def test_a_measured_term_that_nothing_enters_is_refused(model_file):
 
 def test_a_new_measurement_reruns_the_numbers_of_its_protocol_alone(model_file, monkeypatch):
     monkeypatch.setattr(workflow, "ERROR_MODEL_FILE", model_file)
-    before = {name: workflow.error_digest(name) for name in ("smoke", "screen")}
+    before = {name: workflow.error_digest(name, 300.0) for name in ("smoke", "screen")}
     model_file.write_text(model_file.read_text() + "# a comment\n")
-    assert {name: workflow.error_digest(name) for name in before} == before
+    assert {name: workflow.error_digest(name, 300.0) for name in before} == before
     write_error_terms({"smoke": {"cutoff": CUTOFF}}, model_file)
-    assert workflow.error_digest("smoke") != before["smoke"]
-    assert workflow.error_digest("screen") == before["screen"]
+    assert workflow.error_digest("smoke", 300.0) != before["smoke"]
+    assert workflow.error_digest("screen", 300.0) == before["screen"]
 
 
 @pytest.mark.parametrize(
