@@ -77,21 +77,16 @@ def evaluate(
         )
         for name, coefficient in coefficients.items()
     ]
-    lacks = {name: _lack(name, record) for name, record in found.items()}
-    lacking = {name: lack for name, lack in lacks.items() if lack}
-    if lacking:
-        return ReactionEnergy(
-            name=reaction.name,
-            equation=reaction.equation,
-            value_eV=None,
-            terms=terms,
-            status=_worst([status for status, _ in lacking.values()]),
-            reason="; ".join(text for _, text in lacking.values()),
-        )
+    lacks = [_lack(name, record) for name, record in found.items()]
+    if any(lacks):
+        return _without_value(reaction, terms, [lack for lack in lacks if lack])
     for _, species in reaction.terms:
         _check_composition(reaction.equation, species, found[species.name])
     check_comparable(reaction.equation, found)
     check_balance(reaction.equation, coefficients, found)
+    slopeless = [_lack_of_slope(name, record) for name, record in found.items()]
+    if any(slopeless):
+        return _without_value(reaction, terms, [lack for lack in slopeless if lack])
     return ReactionEnergy(
         name=reaction.name,
         equation=reaction.equation,
@@ -101,6 +96,19 @@ def evaluate(
         dispersion_cs_eV=_sum(coefficients, found, "dispersion_cs_eV"),
         functional_error_eV=_ensemble_error(coefficients, found),
         terms=terms,
+    )
+
+
+def _without_value(
+    reaction: Reaction, terms: list[Term], lacking: list[tuple[Status, str]]
+) -> ReactionEnergy:
+    return ReactionEnergy(
+        name=reaction.name,
+        equation=reaction.equation,
+        value_eV=None,
+        terms=terms,
+        status=_worst([status for status, _ in lacking]),
+        reason="; ".join(text for _, text in lacking),
     )
 
 
@@ -256,6 +264,11 @@ def _lack(name: str, record: EnergyRecord | None) -> tuple[Status, str] | None:
         )
     if record.energy is None:
         return "missing", f"the record of {name} has no energy"
+    return None
+
+
+def _lack_of_slope(name: str, record: EnergyRecord) -> tuple[Status, str] | None:
+    """An element or a cutoff whose plane-wave slope nobody has measured: no number, rather than one that is a tenth of an eV off."""
     try:
         term_eV(record)
     except MissingTerm as error:

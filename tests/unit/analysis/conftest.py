@@ -57,7 +57,8 @@ def make_calculation():
             address=ADDRESS,
             provenance=PROVENANCE,
             settings_hash=settings_hash,
-            settings=settings or {"ecut_eV": 300},
+            # atomic orbitals: energies as written, without the plane-wave term
+            settings=settings or {"mode": "lcao", "ecut_eV": 300},
             kpts=kpts,
             cell_ang=[list(row) for row in cell_ang],
             initial=structure,
