@@ -211,8 +211,8 @@ class SubstitutionSettings(_Closed):
 class ComparisonSettings(_Closed):
     """A difference of binding energies that the ranking states beside its rows."""
 
-    kind: Literal["non-additivity", "chelate-gain"] = Field(
-        description="co-adsorption beyond its parts, or what a second anchor adds"
+    kind: Literal["non-additivity", "chelate-gain", "against"] = Field(
+        description="co-adsorption beyond its parts, what a second anchor adds, or taking the place of another row"
     )
     of: Name = Field(description="row of `candidates` with all parts, or with both anchors")
     parts: list[Name] = Field(
@@ -267,15 +267,35 @@ class Campaign(_Closed):
     comparisons: list[ComparisonSettings] = Field(
         default_factory=list, description="differences between rows, one each"
     )
+    competitors: list[Name] = Field(
+        default_factory=list,
+        description="rows, e.g. water and oxygen, whose place every other row is to take on the same socket",
+    )
+    beside: Name | None = Field(
+        default=None,
+        description="another campaign, e.g. at another coverage, whose rows stand beside those of the same model",
+    )
     ranking: RankingSettings = Field(default_factory=RankingSettings)
 
     @model_serializer(mode="wrap")
-    def _without_empty_substitution(self, handler) -> dict:
-        """A campaign without dopants has the same parameters as before the key existed."""
+    def _without_unused_keys(self, handler) -> dict:
+        """A campaign that does not use one of the newer keys has the same parameters as before it existed."""
         values = handler(self)
-        if self.substitution is None:
-            values.pop("substitution", None)
+        for key in ("substitution", "competitors", "beside"):
+            if not getattr(self, key):
+                values.pop(key, None)
         return values
+
+    @cached_property
+    def asked_comparisons(self) -> list[ComparisonSettings]:
+        """The differences between rows that are asked for, those against competitors written out."""
+        against = [
+            ComparisonSettings(kind="against", of=key, parts=[other])
+            for other in self.competitors
+            for key in self.by_key
+            if key != other
+        ]
+        return [*self.comparisons, *against]
 
     @cached_property
     def by_key(self) -> dict[str, CandidateSettings]:
@@ -403,6 +423,13 @@ def _check_comparisons(campaign: Campaign, path: str | Path) -> None:
                 raise InputError(where, key, ", ".join(campaign.by_key))
         if comparison.kind == "non-additivity" and len(comparison.parts) != 2:
             raise InputError(f"{where}.parts", f"{len(comparison.parts)} rows", "two parts")
+        if comparison.kind == "against" and len(comparison.parts) != 1:
+            raise InputError(f"{where}.parts", f"{len(comparison.parts)} rows", "one row")
+    for key in campaign.competitors:
+        if key not in campaign.by_key:
+            raise InputError(f"{path}: competitors", key, ", ".join(campaign.by_key))
+    if campaign.beside == campaign.campaign:
+        raise InputError(f"{path}: beside", campaign.beside, "another campaign")
 
 
 def _check_migration(campaign: Campaign, path: str | Path) -> None:

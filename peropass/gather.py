@@ -53,6 +53,7 @@ from peropass.shared_records import FileState, shared_record, shared_verdicts, s
 from peropass.surfaces.hosts import Host, load_host
 from peropass.surfaces.neighbours import ion_roles
 
+RESULTS = Path(__file__).resolve().parents[1] / "results"
 PHASES = (paths.RESERVOIR, paths.BULK)  # bulk phases that every campaign has
 
 
@@ -583,8 +584,15 @@ def ranked(
         address=Address(campaign=campaign.campaign, protocol=campaign.protocol),
         allow_toy=toy,
     )
-    compared = [*_compared(campaign, records, model), *_sites_compared(campaign, toy, root)]
-    notes = [*found.notes, *(comparisons.in_words(c) for c in compared)]
+    compared = [
+        *_compared(campaign, records, model),
+        *_beside(campaign, records, model, toy),
+        *_sites_compared(campaign, toy, root),
+    ]
+    told = [
+        c for c in compared if c.kind != "against"
+    ]  # one per row: the table of the report has them
+    notes = [*found.notes, *(comparisons.in_words(c) for c in told)]
     lock = found.provenance.model_copy(update={"versions": versions_of(records)})
     return found.model_copy(update={"comparisons": compared, "notes": notes, "provenance": lock})
 
@@ -617,11 +625,35 @@ def _compared(
             for r in records
             if (r.address.host, r.address.termination, r.address.site) == socket
         }
-        for asked in campaign.comparisons:
+        for asked in campaign.asked_comparisons:
             found.append(
                 comparisons.between_rows(asked.kind, asked.of, asked.parts, rows, model, socket)
             )
     return found
+
+
+def _beside(
+    campaign: Campaign, records: list[CandidateRecord], model: uncertainty.ErrorModel, toy: bool
+) -> list[ComparisonResult]:
+    """Rows of the campaign that `beside` names, next to those here of the same model on the same kind of socket."""
+    if campaign.beside is None:
+        return []
+    own = RESULTS / campaign.beside
+    folder = own if (own / "ranking.json").exists() else RESULTS / "reference" / campaign.beside
+    others = {}
+    for file in sorted(folder.glob("*/*/*/*/*/candidate.record.json")):
+        other = read_record(file, CandidateRecord, allow_toy=toy)
+        others[_same_place(other)] = other
+    return [
+        comparisons.at_two_coverages(row, others[_same_place(row)], model)
+        for row in records
+        if _same_place(row) in others
+    ]
+
+
+def _same_place(record: CandidateRecord) -> tuple[str, ...]:
+    at = record.address
+    return at.protocol, at.host, at.termination, at.site, record.model_smiles
 
 
 def candidate_meta(campaign: Campaign, key: str, references: dict[str, str]) -> dict:

@@ -365,8 +365,10 @@ class Plan:
 
     def ranking_params(self, _wildcards=None) -> str:
         """Weights, and the differences between rows where any are asked for."""
-        asked = [c.model_dump() for c in self.campaign.comparisons]
+        asked = [c.model_dump() for c in self.campaign.asked_comparisons]
         extra = {"comparisons": asked} if asked else {}
+        if self.campaign.beside:
+            extra["beside"] = self.campaign.beside
         return canonical({**self.campaign.ranking.model_dump(), **extra})
 
     def campaign_digest(self, _wildcards=None) -> str:
