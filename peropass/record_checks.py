@@ -217,6 +217,7 @@ def _identity(folder: Folder, file: Path, record: CalculationRecord) -> str:
             "spin": record.magnetic_moment_muB is not None
             or (record.toy and toy_spin(record, file)),
             "revision": record.provenance.revision,
+            **({"planes": record.planes} if record.planes else {}),
         },
         length=16,
     )

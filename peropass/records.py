@@ -180,6 +180,9 @@ class CalculationRecord(Record):
     kpts: tuple[int, int, int]
     cell_ang: list[list[float]] | None = None
     initial: StructureRef | None = Field(default=None, description="None where it was never built")
+    planes: dict[int, tuple[float, float, float]] = Field(
+        default_factory=dict, description="atom that is held in a plane -> normal of the plane"
+    )
     final: StructureRef | None = None
     energy: Energy | None = None
     dispersion_models_eV: dict[str, float] = Field(

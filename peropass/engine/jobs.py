@@ -73,7 +73,7 @@ class Job:
 
 def physics_hash(atoms: Atoms, job: Job) -> str:
     """Identity of a calculation: structure, settings, k-points, kind and revision, and planes that atoms are held in."""
-    planes = {index: np.round(n, 6).tolist() for index, n in plane_normals(atoms).items()}
+    planes = _planes(atoms)
     return digest(
         {
             "structure": structure_hash(atoms),
@@ -87,6 +87,10 @@ def physics_hash(atoms: Atoms, job: Job) -> str:
         },
         length=16,
     )
+
+
+def _planes(atoms: Atoms) -> dict[int, list[float]]:
+    return {index: np.round(n, 6).tolist() for index, n in plane_normals(atoms).items()}
 
 
 def make_engine(job: Job, folder: Path, on_iteration) -> Engine:
@@ -260,6 +264,7 @@ def _common_fields(
             n_atoms=len(atoms),
             composition=composition(atoms),
         ),
+        "planes": _planes(atoms),
     }
 
 
