@@ -18,7 +18,7 @@ def test_the_same_model_at_another_coverage_stands_beside(tmp_path, monkeypatch)
     for name in ("kx", "ma-br"):
         (other / ROW.format(name)).parent.mkdir(parents=True)
         shutil.copy(QUICKSTART / ROW.format(name), other / ROW.format(name))
-    campaign = load_campaign(ROOT / "config" / "coverage.yaml").model_copy(
+    campaign = load_campaign(ROOT / "config" / "coverage.yaml")[0].model_copy(
         update={"beside": "quickstart"}
     )
     kx, topo = (read_record(QUICKSTART / ROW.format(n), CandidateRecord) for n in ("kx", "topo"))
