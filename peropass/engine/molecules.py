@@ -53,6 +53,10 @@ def run_reference(
                 seed=seed,
             )
             conformer = gas_phase_conformers(model, n_conformers, seed)[0]
+            if variant == candidate.variant:
+                own = jobs.composition(conformer)
+            elif jobs.composition(conformer) != own:
+                continue  # another set, say the salt of an acid: no form that this one could take
             found[variant] = _relaxed(conformer, variant, model.spin_polarised, job)
     except DeadlineReached:
         raise
