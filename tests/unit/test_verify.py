@@ -197,3 +197,11 @@ def test_numbers_within_rounding_agree_and_names_lead_to_the_difference():
 def test_drafts_in_work_folders_are_not_records(original):
     opened = record_checks.Folder(original, verify.open_folder(original).copy)
     assert all("work-" not in str(file.relative_to(original)) for file in opened.files())
+
+
+def test_words_may_differ_by_the_rounding_of_a_number_and_by_nothing_else():
+    same = verify.same_words
+    assert same("weight 0.538 - edge's -0.142: yes", "weight 0.538 - edge's -0.143: yes")
+    assert not same("weight 0.538: yes", "weight 0.540: yes")
+    assert not same("weight 0.538: yes", "weight 0.538: no")
+    assert not same("weight 0.538", "weight 0.5380")
