@@ -19,8 +19,7 @@ from pathlib import Path
 
 import yaml
 
-from peropass.analysis.plane_waves import BASIS_FILE
-from peropass.config import PROTOCOLS_FILE
+from peropass.config import BASIS_FILE, PROTOCOLS_FILE
 from peropass.engine.protocol import Protocol, load_protocols
 from peropass.errors import EngineError, InputError
 

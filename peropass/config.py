@@ -25,6 +25,7 @@ from peropass.validation import load_yaml, validated
 MINIMUM_VACUUM_ANG = 8.0
 PROTOCOLS_FILE = Path("config/protocols.yaml")
 ERROR_MODEL_FILE = Path("config/error-model.yaml")
+BASIS_FILE = ERROR_MODEL_FILE.with_name("plane-wave-basis.yaml")
 LIBRARY_FILE = Path("structures/ligands.yaml")
 HOSTS_FOLDER = Path("structures/hosts")
 EMPTY_LEVEL = "none"  # folder name of a level that is empty, e.g. the candidate of a clean slab

@@ -15,6 +15,7 @@ from types import SimpleNamespace
 from peropass import paths
 from peropass.check import checked
 from peropass.config import (
+    BASIS_FILE,
     ERROR_MODEL_FILE,
     canonical_candidate,
     canonical_energy,
@@ -610,11 +611,9 @@ def _ions(host: str) -> dict[str, str]:
 
 def error_digest(protocol: str, ecut_eV: float) -> str:
     """Digest of what the error model and the slopes of the basis say for one protocol: others and comments rerun nothing."""
-    from peropass.analysis.plane_waves import basis_table
-
     blocks = load_yaml(ERROR_MODEL_FILE)
     measured = blocks.get("measured") or {}
-    slopes = basis_table().slopes_eV.get(round(ecut_eV))
+    slopes = load_yaml(BASIS_FILE)["slopes_eV"].get(round(ecut_eV))
     return digest([blocks.get("default"), blocks.get(protocol), measured.get(protocol), slopes], 16)
 
 

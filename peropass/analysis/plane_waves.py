@@ -21,11 +21,11 @@ import numpy as np
 import yaml
 from pydantic import BaseModel, ConfigDict
 
+from peropass.config import BASIS_FILE
 from peropass.errors import MissingTerm
 from peropass.records import CalculationRecord, EosRecord
 from peropass.units import BOHR_ANG, HARTREE_EV
 
-BASIS_FILE = Path(__file__).resolve().parents[2] / "config" / "plane-wave-basis.yaml"
 # ASSUME bulk cells need no such term: their elements are soft (CsBr -0.04, PbBr2 -1.4 eV per unit of ln N at 300 eV, 10 meV for 0.7 %),
 # and the points of an equation of state average over the graininess.
 WITHOUT_TERM = ("bulk",)

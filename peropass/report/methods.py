@@ -25,6 +25,7 @@ REFERENCES = {
     "d4": "E. Caldeweyher et al., J. Chem. Phys. 150, 154122 (2019), 10.1063/1.5090222",
     "GFN1-xTB": "S. Grimme, C. Bannwarth, P. Shushkov, J. Chem. Theory Comput. 13, 1989 (2017), 10.1021/acs.jctc.7b00118",
     "GFN2-xTB": "C. Bannwarth, S. Ehlert, S. Grimme, J. Chem. Theory Comput. 15, 1652 (2019), 10.1021/acs.jctc.8b01176",
+    "plane waves": "G. P. Francis, M. C. Payne, J. Phys.: Condens. Matter 2, 4395 (1990), 10.1088/0953-8984/2/19/007",
     "bartel": "C. J. Bartel et al., Sci. Adv. 5, eaav0693 (2019), 10.1126/sciadv.aav0693",
 }
 DISPERSION_NAMES = {"d3bj": "D3(BJ)", "d4": "D4"}
@@ -77,6 +78,7 @@ def methods(collection: Collection) -> Methods:
     used = versions(collection.records)
     found = Methods()
     _engine(found, settings, used)
+    _plane_waves(found, collection)
     _relaxation(found, collection, settings)
     _poses(found, collection)
     _levels(found, collection)
@@ -116,6 +118,22 @@ def _engine(found: Methods, settings: dict, used: dict[str, list[str]]) -> None:
         package = DISPERSION_PACKAGES.get(dispersion, "")
         by = f" ({_named(package, used)})" if package in used else ""
         found.say(f"Dispersion was added to energies and forces with {name}{by}", dispersion)
+
+
+def _plane_waves(found: Methods, collection: Collection) -> None:
+    terms = [
+        abs(reaction.plane_waves_eV)
+        for one in collection.evidence
+        if one.candidate is not None
+        for reaction in one.candidate.reactions
+        if reaction.name == "binding" and reaction.plane_waves_eV is not None
+    ]
+    if any(terms):
+        found.say(
+            "Energies of cells of different size were compared at the smooth number of plane waves of the cutoff, with slopes measured per element"
+            f" (up to {max(terms):.2f} eV of a binding energy)",
+            "plane waves",
+        )
 
 
 def _relaxation(found: Methods, collection: Collection, settings: dict) -> None:

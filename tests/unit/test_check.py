@@ -89,7 +89,7 @@ def with_row(**row):
 
 
 BAD = {
-    "unknown key": (changed(colour="red"), "colour", "an unknown key", "candidates, comparisons, controls"),
+    "unknown key": (changed(colour="red"), "colour", "an unknown key", "candidates, comparisons, competitors, controls"),
     "unknown key in a block": (changed(slab__heigth_ang=26), "slab.heigth_ang", "an unknown key", "height_ang"),
     "unknown key in a row": (with_row(ligand="kx", tail=3), "candidates.1.tail", "an unknown key", "tail_carbons"),
     "a halide that the entry does not take": (with_row(ligand="cdcl2", halide="Br"), "candidates.1 (cdcl2).halide", "[Cd+2].[Cl-].[Cl-]", "another entry"),

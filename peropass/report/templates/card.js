@@ -106,7 +106,7 @@ const Card = {
     if (!r.terms.length) return head;
     const product = (t) => t.energy_eV === null ? null : t.coefficient * t.energy_eV;
     const sum = r.terms.every((t) => t.energy_eV !== null) ? r.terms.reduce((a, t) => a + product(t), 0) : null;
-    return [head, r.dispersion_eV === null ? null : h("p", { class: "quiet" }, `of it dispersion ${signed(r.dispersion_eV, 3)} eV${r.dispersion_cs_eV === null ? "" : `, from pairs with Cs ${signed(r.dispersion_cs_eV, 3)} eV`}${Object.keys(r.dispersion_models_eV || {}).length ? `; by model ${Object.entries(r.dispersion_models_eV).map(([m, v]) => `${{ d3bj: "D3(BJ)", d4: "D4" }[m] || m} ${signed(v, 3)}`).join(", ")}` : ""}`),
+    return [head, r.plane_waves_eV ? h("p", { class: "quiet" }, `of it ${signed(r.plane_waves_eV, 3)} eV by bringing cells of different size to the smooth number of plane waves; energies below hold it`) : null, r.dispersion_eV === null ? null : h("p", { class: "quiet" }, `of it dispersion ${signed(r.dispersion_eV, 3)} eV${r.dispersion_cs_eV === null ? "" : `, from pairs with Cs ${signed(r.dispersion_cs_eV, 3)} eV`}${Object.keys(r.dispersion_models_eV || {}).length ? `; by model ${Object.entries(r.dispersion_models_eV).map(([m, v]) => `${{ d3bj: "D3(BJ)", d4: "D4" }[m] || m} ${signed(v, 3)}`).join(", ")}` : ""}`),
       grid(`Terms of ${r.name}`, ["species", ["coefficient", "n"], ["energy / eV", "n"], ["coefficient \u00d7 energy / eV", "n"], "record"],
         r.terms.map((t) => [t.species, [signed(t.coefficient, Number.isInteger(t.coefficient) ? 0 : 3), "n"], [num(t.energy_eV, 4), "n"], [num(product(t), 4), "n"], h("code", null, t.record || DASH)]),
         ["sum", "", "", [num(sum, 4), "n"], ""])];
