@@ -20,6 +20,7 @@ from ase.io import read
 from peropass.config import PROTOCOLS_FILE
 from peropass.engine.electronic import GpawEngine, Setting
 from peropass.engine.protocol import load_protocols
+from peropass.workflow import PARALLEL_PYTHON
 
 ROOT = Path(__file__).resolve().parents[2]
 SLAB = (
@@ -61,11 +62,9 @@ def measured(across: int, along: int) -> dict[str, float]:
         outs = [Path(folder) / name / "told.json" for name in ("one", "other", "ranks")]
         for out in outs:
             out.parent.mkdir()
-        workers = [
-            [sys.executable, "-m", __spec__.name, str(across), str(along), str(out)] for out in outs
-        ]
-        run_beside(workers[:2])
-        run_beside([[LAUNCHER, "-n", "2", *workers[2]]])
+        workers = [["-m", __spec__.name, str(across), str(along), str(out)] for out in outs]
+        run_beside([[sys.executable, *worker] for worker in workers[:2]])
+        run_beside([[LAUNCHER, "-n", "2", *PARALLEL_PYTHON.split(), *workers[2]]])
         one, other, ranks = (json.loads(out.read_text()) for out in outs)
     serial = max(one["seconds"], other["seconds"])
     return {
