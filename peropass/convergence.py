@@ -62,6 +62,9 @@ class Plan(_Closed):
     """One convergence file."""
 
     structures: str
+    elsewhere: dict[Name, str] = Field(
+        default_factory=dict, description="probe -> campaign whose structures it takes instead"
+    )
     protocol: Name
     host: Name
     termination: Name
@@ -101,7 +104,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     plan, protocol = load_plan(options.config)
     _known("--ladder", options.ladder, plan.ladders)
     _known("--probe", options.probe, plan.probes)
-    folder = Path(options.structures) if options.structures else structures_folder(plan)
+    folder = Path(options.structures) if options.structures else None
     starts, missing = _starts(plan, protocol, options.probe or plan.probes, folder)
     climbs = [
         Climb(plan, protocol, ladder, probe, start, options.points)
@@ -138,22 +141,23 @@ def _say(*lines: str) -> None:
     sys.stdout.flush()
 
 
-def structures_folder(plan: Plan) -> Path:
-    """The campaign that the plan names; where it was not run, the committed one of the same name."""
-    own = Path(plan.structures)
+def structures_folder(plan: Plan, probe: str = "") -> Path:
+    """The campaign that the plan names for a probe; where it was not run, the committed one of the same name."""
+    own = Path(plan.elsewhere.get(probe, plan.structures))
     committed = REFERENCE / own.name
     name = Path(paths.RANKING).name
     return committed if not (own / name).exists() and (committed / name).exists() else own
 
 
 def _starts(
-    plan: Plan, protocol: Protocol, probes: Sequence[str], folder: Path, tell: bool = True
+    plan: Plan, protocol: Protocol, probes: Sequence[str], folder: Path | None, tell: bool = True
 ) -> tuple[dict, bool]:
     """Probe -> structures, and whether some are missing: a probe that the campaign lacks stops no other."""
     found = {}
     for probe in probes:
         try:
-            found[probe] = relaxed(plan, protocol, probe, folder)
+            place = folder or structures_folder(plan, probe)
+            found[probe] = relaxed(plan, protocol, probe, place)
         except (InputError, RecordError) as error:
             if tell:
                 _say(f"{probe}: left out, {error}")
@@ -225,7 +229,7 @@ class Climb:
             record = ladder_jobs.finished(point, self.folder)
             if record is None or record.status != "ok" or record.energy is None:
                 return None
-            energies[point.species] = smooth_total_eV(record)
+            energies[point.species] = smooth_total_eV(record) / point.copies
         return round(energies["loaded"] - energies["socket"] - energies["molecule"], 5)
 
     def bindings(self) -> dict[str, float]:

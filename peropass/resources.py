@@ -15,6 +15,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
@@ -30,6 +31,7 @@ from peropass.records import (
     Record,
     ThermoRecord,
 )
+from peropass.site import Site
 from peropass.validation import load_yaml, validated
 
 COST_MODEL_FILE = Path(__file__).resolve().parents[1] / "config" / "cost-model.yaml"
@@ -61,6 +63,7 @@ class CostModel(BaseModel):
     disk_MB: dict[str, float]
     molecule_extent_ang: tuple[float, float]
     common_scatter: float = Field(ge=0)
+    rank_efficiency: dict[int, Annotated[float, Field(gt=0, le=1)]] = Field(min_length=2)
     valence_electrons: dict[str, int]
 
 
@@ -101,15 +104,40 @@ class Estimate:
     scatter: float
     memory_MB: float
     disk_MB: float
+    n_atoms: int = 0
 
     @property
     def request_MB(self) -> int:
         """Memory to ask a scheduler for."""
         return int(math.ceil(self.memory_MB * cost_model().memory_headroom / 100) * 100)
 
+    def wall_s(self, ranks: int = 1) -> float:
+        """Expected seconds on the clock; `core_s` is that of one rank."""
+        return self.core_s / ranks / parallel_efficiency(self.n_atoms, ranks)
+
     def request_min(self, ranks: int = 1, least: int = LEAST_RUNTIME_MIN) -> int:
         """Minutes to ask a scheduler for."""
-        return max(least, math.ceil(RUNTIME_SAFETY * self.core_s / ranks / 60))
+        return max(least, math.ceil(RUNTIME_SAFETY * self.wall_s(ranks) / 60))
+
+
+def parallel_efficiency(n_atoms: int, ranks: int) -> float:
+    """Share of the core-seconds of a parallel job that one rank would need as well.
+
+    Two ranks against serial jobs side by side were measured (`rank_efficiency` of the cost model), between two sizes the logarithm of the
+    number of atoms decides, beyond them the nearest stands.
+    """
+    points = sorted(cost_model().rank_efficiency.items())
+    sizes = [math.log(size) for size, _ in points]
+    doubling = float(np.interp(math.log(max(n_atoms, 1)), sizes, [share for _, share in points]))
+    return doubling ** math.log2(ranks)  # ASSUME every further doubling costs as much as the first
+
+
+def ranks_for(cost: Estimate, site: Site) -> int:
+    """Ranks of a job: one, as serial jobs side by side waste nothing; doubled while it would run longer than the site wants."""
+    ranks = 1
+    while 2 * ranks <= site.max_ranks and cost.wall_s(ranks) > 60 * site.wanted_runtime_min:
+        ranks *= 2
+    return ranks
 
 
 def estimate(kind: str, size: Size) -> Estimate:
@@ -124,7 +152,11 @@ def estimate(kind: str, size: Size) -> Estimate:
     base, per_grid, per_states = model.memory_MB
     memory = base + per_grid * grid + per_states * linear
     return Estimate(
-        seconds, scatter / math.sqrt(size.repeats), memory, model.disk_MB[kind] * size.repeats
+        seconds,
+        scatter / math.sqrt(size.repeats),
+        memory,
+        model.disk_MB[kind] * size.repeats,
+        size.n_atoms,
     )
 
 

@@ -7,8 +7,6 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
-SMALLEST_PARALLEL = 50  # atoms; below it n serial jobs beat one job on n ranks
-ATOMS_PER_RANK = 12
 Word = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.,@:/=^+ -]*$")]  # goes into a shell line
 
 
@@ -28,12 +26,8 @@ class Site(BaseModel):
         default=10**7, ge=500, description="memory of a node: Slurm refuses more"
     )
     max_runtime_min: int = Field(default=2880, ge=10, description="longest job of the partition")
-
-    def ranks_for(self, n_atoms: int) -> int:
-        """Power of two that leaves at least ATOMS_PER_RANK atoms to a rank; one for small cells."""
-        if n_atoms < SMALLEST_PARALLEL:
-            return 1
-        ranks = 1
-        while 2 * ranks <= min(self.max_ranks, n_atoms // ATOMS_PER_RANK):
-            ranks *= 2
-        return ranks
+    wanted_runtime_min: int = Field(
+        default=240,
+        ge=10,
+        description="a job that is expected to take longer on one rank gets more of them",
+    )

@@ -38,6 +38,7 @@ from peropass.resources import (
     estimate,
     molecule_size,
     phase_size,
+    ranks_for,
     salt_size,
     slab_size,
 )
@@ -564,14 +565,7 @@ class Plan:
             return int(os.environ["PEROPASS_RANKS"])
         if self.site.max_ranks == 1 or stage in SERIAL_STAGES:
             return 1
-        atoms = self.ligand_atoms(place["host"], place)
-        if "termination" in place and place.get("part") != "ligand":
-            return self.site.ranks_for(self._slab_atoms(place, atoms))
-        return self.site.ranks_for(sum(atoms.values()))
-
-    def _slab_atoms(self, place: dict[str, str], atoms: dict[str, int]) -> int:
-        ions = self._host_ions[place["host"]]
-        return slab_size(ions, place["termination"], self.campaign, self.protocol, atoms).n_atoms
+        return ranks_for(self.cost(stage, place), self.site)
 
     def threads(self, stage: str) -> Callable[..., int]:
         """Cores that Snakemake counts for a job: its ranks here, one per Slurm task on a cluster."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ase import Atoms
+from ase.build import make_supercell
 
 from peropass.engine import jobs
 from peropass.engine.electronic import Setting
@@ -16,6 +17,9 @@ from peropass.errors import RecordError
 from peropass.records import Address, CalculationRecord, read_record
 from peropass.resources import single_point_core_s
 from peropass.surfaces.thickness import add_bulk_layers
+
+MESH_OF_DOUBLE_CELL = 1.414  # points per axis: Gamma of the cell of twice the area holds Gamma and (1/2, 1/2) of this one
+DOUBLE_CELL = ((1, 1, 0), (-1, 1, 0), (0, 0, 1))
 
 
 @dataclass(frozen=True)
@@ -40,14 +44,18 @@ class Point:
     protocol: Protocol
     setting: Setting
     role: str
+    copies: int = 1  # of the structure in the cell; its energy is that many times too large
 
 
 def points(start: Start, protocol: Protocol, ladder: str, rung: float) -> list[Point]:
     """The three calculations behind the binding energy of one rung: loaded, socket, molecule."""
     slabs = {"loaded": start.loaded, "socket": start.socket}
-    molecule, kpts = start.molecule, start.kpts
+    molecule, kpts, copies = start.molecule, start.kpts, 1
     if ladder == "cutoff":
         protocol = protocol.model_copy(update={"energy": at_cutoff(protocol.energy, rung)})
+    elif ladder == "k_points" and rung == MESH_OF_DOUBLE_CELL:
+        slabs, copies = {name: doubled(atoms) for name, atoms in slabs.items()}, 2
+        kpts = (1, 1, 1)
     elif ladder == "k_points":
         kpts = (int(rung), int(rung), 1)
     elif ladder == "vacuum":
@@ -61,7 +69,7 @@ def points(start: Start, protocol: Protocol, ladder: str, rung: float) -> list[P
     elif ladder == "box":
         molecule = roomier(molecule, rung - start.margin_ang)
     found = [
-        Point(name, atoms, protocol, _setting(atoms, True, kpts), "slab")
+        Point(name, atoms, protocol, _setting(atoms, True, kpts), "slab", copies)
         for name, atoms in slabs.items()
     ]
     found.append(
@@ -74,6 +82,13 @@ def at_cutoff(energy: EnergySettings, ecut_ev: float) -> EnergySettings:
     """The same settings at another cutoff, with the grid that belongs to it."""
     kept = {k: v for k, v in energy.model_dump().items() if k != "grid_spacing_ang"}
     return EnergySettings(**{**kept, "ecut_eV": float(ecut_ev)})
+
+
+def doubled(slab: Atoms) -> Atoms:
+    """The same structure twice in the cell whose axes are the diagonals of this square one, turned onto x and y."""
+    atoms = make_supercell(slab, DOUBLE_CELL)
+    atoms.rotate(-45, "z", rotate_cell=True)
+    return atoms
 
 
 def higher(slab: Atoms, by_ang: float) -> Atoms:

@@ -197,14 +197,30 @@ def test_the_file_fits_its_schema_and_holds_all_kinds():
     assert set(resources.DFT_KINDS) < set(model.disk_MB)
 
 
-def test_ranks_grow_with_the_cell_within_the_site():
-    site = Site(max_ranks=16)
-    ranks = [site.ranks_for(n) for n in (14, 49, 60, 100, 200, 1000)]
-    assert ranks[:2] == [1, 1]  # n serial jobs beat one job on n ranks
+def _long_job(hours: float, n_atoms: int = 60) -> resources.Estimate:
+    return resources.Estimate(3600 * hours, 0.5, 1000, 1, n_atoms)
+
+
+def test_jobs_are_serial_until_they_take_longer_than_wanted():
+    site = Site(max_ranks=16, wanted_runtime_min=240)
+    ranks = [resources.ranks_for(_long_job(hours), site) for hours in (0.1, 3.9, 4.1, 20, 1000)]
+    assert ranks[:3] == [1, 1, 2]
     assert ranks == sorted(ranks)
     assert ranks[-1] == 16
     assert all(math.log2(n).is_integer() for n in ranks)
-    assert Site(max_ranks=1).ranks_for(1000) == 1
+    assert resources.ranks_for(_long_job(1000), Site(max_ranks=1)) == 1
+
+
+def test_more_ranks_end_a_job_sooner_and_cost_more_core_time():
+    job = _long_job(10)
+    walls = [job.wall_s(ranks) for ranks in (1, 2, 4, 8)]
+    core = [ranks * wall for ranks, wall in zip((1, 2, 4, 8), walls, strict=True)]
+    assert walls[0] == 36000
+    assert walls == sorted(walls, reverse=True)
+    assert core == sorted(core)
+    # small cells lose more; sizes beyond the measured ones take the nearest
+    assert _long_job(10, 14).wall_s(2) > job.wall_s(2)
+    assert _long_job(10, 5).wall_s(2) == _long_job(10, 14).wall_s(2)
 
 
 def test_a_launcher_cannot_smuggle_a_command():
