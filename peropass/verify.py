@@ -21,6 +21,7 @@ from peropass import gather, gather_sites, gather_substitution, paths
 from peropass.analysis.uncertainty import ErrorModel
 from peropass.config import ERROR_MODEL_FILE
 from peropass.errors import InputError, PeropassError, RecordError
+from peropass.garbage import rare_sweeps
 from peropass.recompute import recompute
 from peropass.record_checks import Findings, Folder, check_record, check_versions
 from peropass.records import (
@@ -64,6 +65,7 @@ def open_folder(root: Path) -> Folder:
     return Folder(root, copy)
 
 
+@rare_sweeps()
 def verify(folder: Folder, any_versions: bool = False) -> Findings:
     """All checks but recomputing."""
     findings = Findings()

@@ -143,11 +143,13 @@ class ScoreErrors:
     own: np.ndarray
     uniform: np.ndarray
 
-    def of_difference(self, i: np.ndarray | int, j: np.ndarray | int) -> np.ndarray:
-        """Standard deviation of score i - score j; common errors cancel."""
-        common = np.sum((self.common[i] - self.common[j]) ** 2, axis=-1)
-        uniform = np.sum(self.uniform[i] ** 2 + self.uniform[j] ** 2, axis=-1) / 3.0
-        return np.sqrt(common + self.own[i] ** 2 + self.own[j] ** 2 + uniform)
+    def of_differences(self, some: np.ndarray) -> np.ndarray:
+        """Standard deviation of score i - score j for i in `some` and every j, shape (len(some), n); common errors cancel."""
+        alone = self.own**2 + np.sum(self.uniform**2, axis=1) / 3.0
+        variance = alone[some, None] + alone
+        for term in self.common.T:
+            variance += (term[some, None] - term) ** 2
+        return np.sqrt(variance)
 
 
 def rank_intervals(
@@ -203,13 +205,15 @@ def ties(scores: np.ndarray, errors: ScoreErrors, most: int) -> tuple[list[list[
     order = np.argsort(-scores, kind="stable")
     tied: list[list[int]] = [[] for _ in range(n)]
     counts = np.zeros(n, int)
-    for i in range(n):
-        gap = np.abs(scores - scores[i])
-        close = gap <= errors.of_difference(np.arange(n), i)
-        close[i] = False
-        counts[i] = int(close.sum())
-        nearest = order[close[order]]
-        tied[i] = [int(j) for j in nearest[np.argsort(gap[nearest], kind="stable")][:most]]
+    for start in range(0, n, CHUNK):
+        block = np.arange(start, min(start + CHUNK, n))
+        gap = np.abs(scores[order] - scores[block, None])
+        close = gap <= errors.of_differences(block)[:, order]
+        close[order == block[:, None]] = False
+        counts[block] = close.sum(axis=1)
+        for row, i in enumerate(block):
+            nearest = np.flatnonzero(close[row])
+            tied[i] = order[nearest[np.argsort(gap[row, nearest], kind="stable")][:most]].tolist()
     return tied, counts
 
 
