@@ -486,13 +486,18 @@ def _read_structure(file: str) -> Atoms:
 
 def _provenance(inputs: pipeline.CandidateInputs, command: str) -> Provenance:
     records = [*inputs.loaded.values(), inputs.molecule, inputs.socket, inputs.pristine]
-    present = [record for record in records if record is not None]
-    hashes = {"/".join(r.address.model_dump().values()): r.provenance.physics_hash for r in present}
+    named = {"/".join(r.address.model_dump().values()): r for r in records if r is not None}
+    return derived_from(named, command)
+
+
+def derived_from(records: Mapping[str, Record], command: str) -> Provenance:
+    """Provenance of a record that is derived from others, by name: their hashes, versions, and the time now."""
+    hashes = {name: record.provenance.physics_hash for name, record in records.items()}
     return Provenance(
         revision=1,
         physics_hash=digest(hashes, 16),
         inputs=hashes,
-        versions=versions_of(present),
+        versions=versions_of(records.values()),
         started_utc=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         command=command,
     )

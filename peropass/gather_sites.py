@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,8 +11,7 @@ from peropass.analysis import sites
 from peropass.config import ControlSettings
 from peropass.engine.protocol import Protocol
 from peropass.errors import AnalysisRefused
-from peropass.gather import Place, campaign_root, versions_of
-from peropass.ids import digest
+from peropass.gather import Place, campaign_root, derived_from
 from peropass.records import (
     Address,
     CalculationRecord,
@@ -97,20 +95,11 @@ def _unusable(records: dict[str, Record | None]) -> dict:
 
 
 def _provenance(present: Sequence[Record], place: Place, command: str) -> Provenance:
-    hashes = {
-        f"{'/'.join(r.address.model_dump(exclude={'campaign', 'protocol'}).values())} {r.kind}": (
-            r.provenance.physics_hash
-        )
+    named = {
+        f"{'/'.join(r.address.model_dump(exclude={'campaign', 'protocol'}).values())} {r.kind}": r
         for r in present
     }
-    return Provenance(
-        revision=1,
-        physics_hash=digest(hashes, 16),
-        inputs=hashes,
-        versions=versions_of(present),
-        started_utc=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-        command=command,
-    )
+    return derived_from(named, command)
 
 
 def control_address(control: ControlSettings, campaign: str, protocol: str) -> Address:
@@ -155,14 +144,7 @@ def controls_record(
         status="ok",
         toy=toy,
         address=Address(campaign=campaign, protocol=protocol.name),
-        provenance=Provenance(
-            revision=1,
-            physics_hash=digest({n: r.provenance.physics_hash for n, r in found.items()}, 16),
-            inputs={name: record.provenance.physics_hash for name, record in found.items()},
-            versions=versions_of(found.values()),
-            started_utc=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-            command=command,
-        ),
+        provenance=derived_from(found, command),
         settings=protocol.energy.model_dump(),
         settings_hash=protocol.settings_hash,
         slab=slab,

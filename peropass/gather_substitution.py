@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,13 +11,11 @@ from peropass.chemistry.dopants import oxidation_states
 from peropass.chemistry.reactions import HostIons
 from peropass.config import LIBRARY_FILE, SubstitutionSettings
 from peropass.engine.protocol import Protocol
-from peropass.gather import Place, campaign_root, versions_of
-from peropass.ids import digest
+from peropass.gather import Place, campaign_root, derived_from
 from peropass.records import (
     Address,
     CalculationRecord,
     EosRecord,
-    Provenance,
     SubstitutionRecord,
 )
 from peropass.surfaces.hosts import STRUCTURES, host_names, load_host
@@ -69,10 +66,8 @@ def substitution_record(
         vacancy="" if settings.vacancy == "none" else settings.vacancy,
     )
     present = [r for r in (eos, *cells.values(), *slabs.values(), *sources.values()) if r]
-    hashes = {
-        "/".join(v for v in r.address.model_dump(exclude={"campaign", "protocol"}).values()): (
-            r.provenance.physics_hash
-        )
+    named = {
+        "/".join(r.address.model_dump(exclude={"campaign", "protocol"}).values()): r
         for r in present
     }
     meshes = sorted({tuple(r.kpts) for r in cells.values() if r is not None})
@@ -80,14 +75,7 @@ def substitution_record(
         status="ok",
         toy=place.toy,
         address=address,
-        provenance=Provenance(
-            revision=1,
-            physics_hash=digest(hashes, 16),
-            inputs=hashes,
-            versions=versions_of(present),
-            started_utc=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-            command=command,
-        ),
+        provenance=derived_from(named, command),
         settings_hash=protocol.settings_hash,
         settings=protocol.energy.model_dump(),
         cell=settings.cell,

@@ -182,16 +182,6 @@ def relax_band(
     )
 
 
-def single_point_barrier(band: Band, pool: ImagePool) -> tuple[float, float]:
-    """Forward and reverse barrier from single points of another method at start, saddle and end of a band, eV.
-
-    A lower bound on neither side: the saddle is that of the method which relaxed the band.
-    """
-    chosen = [band.images[index] for index in (0, band.saddle, len(band.images) - 1)]
-    start, saddle, end = (energy for energy, _ in pool.evaluate(chosen))
-    return saddle - start, saddle - end
-
-
 def check_ends(start: Atoms, end: Atoms) -> None:
     """Raise BuildError unless two structures can be the ends of one path."""
     if start.get_chemical_symbols() != end.get_chemical_symbols():

@@ -16,7 +16,6 @@ from peropass.engine.migration import (
     BandSettings,
     path_lengths,
     relax_band,
-    single_point_barrier,
 )
 from peropass.errors import BuildError, DeadlineReached
 from peropass.surfaces.hops import choose_hop, hop_beside_hole, vacancy_hop
@@ -130,13 +129,6 @@ def test_band_of_other_ends_is_not_continued(tmp_path):
     end.positions[0, 0] = 2 * PERIOD_ANG
     other = band_of(start, end, CosineRow(), tmp_path, settings)
     assert other.lengths_ang[-1] == pytest.approx(2 * PERIOD_ANG, rel=0.05)
-
-
-def test_single_points_of_a_higher_potential_scale_the_barrier(tmp_path):
-    band = band_of(*ends(), CosineRow(), tmp_path, BandSettings(images=3, fmax_eV_per_ang=0.005))
-    with ImagePool(lambda _: CosineRow(2 * HEIGHT_EV), 1) as pool:
-        forward, reverse = single_point_barrier(band, pool)
-    assert (forward, reverse) == pytest.approx((2 * HEIGHT_EV, 2 * HEIGHT_EV), abs=2e-3)
 
 
 def test_surface_vacancy_hop_in_copper_is_symmetric(tmp_path):
