@@ -237,6 +237,10 @@ class RankingSettings(_Closed):
     seed: int = Field(default=7, ge=0)
 
 
+# On the pair vacancy alone nothing is to be healed: docs/controls.md surveys the sites, and one has a level that survives spin-orbit coupling.
+DEFAULT_SITES = ("V-CsX", "Sn-Pb")
+
+
 class Campaign(_Closed):
     """One campaign: which hosts, sites and ligands, at which protocol."""
 
@@ -244,7 +248,11 @@ class Campaign(_Closed):
     protocol: Name = Field(description="block of config/protocols.yaml")
     hosts: list[Name] = Field(min_length=1, description="files of structures/hosts")
     terminations: list[Name] = Field(min_length=1, description="001-CsX or 001-PbX2")
-    sites: list[Name] = Field(min_length=1, description="sockets that ligands are placed on")
+    sites: list[Name] = Field(
+        default_factory=lambda: list(DEFAULT_SITES),
+        min_length=1,
+        description="sockets that ligands are placed on; left out: the pair vacancy and tin on lead, the one surveyed site with a trap",
+    )
     slab: SlabSettings
     poses: PoseSettings = Field(default_factory=PoseSettings)
     candidates: list[CandidateSettings] = Field(

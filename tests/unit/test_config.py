@@ -2,6 +2,7 @@
 
 import copy
 import json
+from pathlib import Path
 
 import pytest
 import yaml
@@ -192,3 +193,14 @@ def test_keys_that_are_not_used_leave_no_trace(load):
     assert not {"competitors", "beside", "substitution"} & set(load(CAMPAIGN)[0].model_dump())
     with pytest.raises(InputError, match="beside"):
         load({**CAMPAIGN, "beside": "mine"})
+
+
+def test_a_campaign_without_sites_takes_the_pair_vacancy_and_a_site_that_has_a_trap(load):
+    """The second default socket must be one whose trap the committed survey found in every variant of the alignment."""
+    found, _ = load({key: value for key, value in CAMPAIGN.items() if key != "sites"})
+    vacancy, trap = found.sites
+    assert vacancy == "V-CsX"
+    survey = Path(config.__file__).parents[1] / "results/reference/controls/smoke/CsPbBr3-cubic/001-CsX" / trap
+    record = json.loads((survey / "none/none/site.record.json").read_text())
+    assert record["levels"] == "soc"
+    assert record["n_traps_low"] >= 1
