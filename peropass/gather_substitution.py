@@ -7,11 +7,12 @@ from pathlib import Path
 
 from peropass import paths
 from peropass.analysis import substitution
+from peropass.analysis.uncertainty import ErrorModel
 from peropass.chemistry.dopants import oxidation_states
 from peropass.chemistry.reactions import HostIons
 from peropass.config import LIBRARY_FILE, SubstitutionSettings
 from peropass.engine.protocol import Protocol
-from peropass.gather import Place, campaign_root, derived_from
+from peropass.gather import Place, campaign_root, derived_from, error_model
 from peropass.records import (
     Address,
     CalculationRecord,
@@ -29,8 +30,12 @@ def substitution_record(
     terminations: Sequence[str],
     command: str = "",
     root: Path | None = None,
+    errors: ErrorModel | None = None,
 ) -> SubstitutionRecord:
-    """All numbers of all dopants of the host in `address`; what is missing is named and the others go on."""
+    """All numbers of all dopants of the host in `address`; what is missing is named and the others go on.
+
+    `errors` is the error model if it is not that of config/error-model.yaml.
+    """
     place = Place(address, protocol.engine == "toy", root or campaign_root(address.campaign))
     host = load_host(address.host)
     ions = HostIons(host.symbol("A"), host.symbol("B"), host.symbol("X"))
@@ -64,6 +69,7 @@ def substitution_record(
         sources={**sources, f"{ions.a}{ions.x}": place.read(EosRecord, paths.RESERVOIR)},
         unavailable=unavailable,
         vacancy="" if settings.vacancy == "none" else settings.vacancy,
+        errors=errors or error_model(protocol.name),
     )
     present = [r for r in (eos, *cells.values(), *slabs.values(), *sources.values()) if r]
     named = {

@@ -703,6 +703,9 @@ class SubstitutionValue(Part):
     termination: str = Field(default="", description="empty for what concerns the bulk alone")
     value: float | None
     unit: Literal["eV", "1"] = Field(description="eV per dopant or vacancy; 1 for a ratio")
+    error: float | None = Field(
+        default=None, description="standard deviation of the numerical errors, same unit"
+    )
     status: Status = "ok"
     reason: str = ""
     equation: str = ""

@@ -73,8 +73,8 @@ def verify(folder: Folder, any_versions: bool = False) -> Findings:
     for file in records:
         check_record(folder, file, records, findings)
     _check_sites(folder, records, findings)
-    _check_substitution(folder, records, findings)
     errors = stored_error_model(folder)
+    _check_substitution(folder, records, findings, errors)
     _note_other_errors(folder, errors, findings)
     _check_candidates(folder, findings, errors)
     _check_ranking(folder, findings, errors)
@@ -143,7 +143,9 @@ def _check_sites(folder: Folder, records: dict[Path, Record], findings: Findings
         _compare(table.name, stored, _locked_as(stored, derived), findings)
 
 
-def _check_substitution(folder: Folder, records: dict[Path, Record], findings: Findings) -> None:
+def _check_substitution(
+    folder: Folder, records: dict[Path, Record], findings: Findings, errors: ErrorModel | None
+) -> None:
     """Numbers of the dopants, derived again from cells, slabs and salts."""
     copy = folder.copy
     for file, stored in records.items():
@@ -154,7 +156,7 @@ def _check_substitution(folder: Folder, records: dict[Path, Record], findings: F
             continue
         derived = gather_substitution.substitution_record(
             stored.address, copy.protocol, copy.campaign.substitution,
-            copy.campaign.terminations, "", folder.root,
+            copy.campaign.terminations, "", folder.root, errors,
         )  # fmt: skip
         findings.count("dopant numbers", len(derived.rows))
         _compare(folder.short(file), stored, derived, findings)

@@ -6,24 +6,32 @@
     vacancy              E(slab:V) + E(AX) - E(slab), E(slab:M,V) + E(AX) - E(slab:M); next to M minus next to B positive = suppressed
     lattice response     (a(cell:M) - a(cell)) / a(cell) / fraction          negative = contraction
 
-eV per dopant or vacancy, but for the last, which is a ratio.
+eV per dopant or vacancy, but for the last, which is a ratio. Errors are standard deviations of independent causes, see `error_eV`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from peropass.analysis.comparisons import lattice_response
 from peropass.analysis.reaction_energies import EnergyRecord, evaluate
+from peropass.analysis.uncertainty import ErrorModel
 from peropass.chemistry.dopants import neutral_site, salt_name
 from peropass.chemistry.reactions import HostIons, Reaction, Species, add, dopant_exchange, scale
 from peropass.errors import AnalysisRefused, PeropassError
 from peropass.records import CalculationRecord, ReactionEnergy, Status, SubstitutionValue
 
 UNDOPED = "undoped"
+# Sr - Pb is off by 0.039 eV and Sn - Pb by 0.013 eV on the (2, 2, 2) mesh of `sqrt2x2` against that of the equation of state (docs/energetics.md);
+# ASSUME the larger one for any dopant and any denser mesh.
+BULK_MESH_EV = 0.04
+SLAB_CAUSES = (
+    "k_points",
+    "layers",
+)  # of a binding energy on the same slab, as the error model has them
 FARTHEST = 2.0  # a minimum beyond so many times the largest strain is no result of these points
 
 
@@ -55,6 +63,25 @@ class SubstitutionInputs:
     sources: Mapping[str, EnergyRecord | None] = field(default_factory=dict)
     unavailable: Mapping[str, str] = field(default_factory=dict)
     vacancy: str = ""
+    errors: ErrorModel | None = None
+
+
+def error_eV(names: Sequence[str], model: ErrorModel) -> float:
+    """Standard deviation of a reaction between the species of these names, eV.
+
+    Independent causes: residual forces in every relaxed structure; once the mesh of bulk cells; once the mesh and the thickness of slabs, at what they
+    are worth in a binding energy on this slab. What cancels between slabs is not known, so nothing is taken off.
+    """
+
+    def size(cause: str) -> float:
+        return (model.terms[cause].sigma_eV or 0.0) if cause in model.terms else 0.0
+
+    causes = [size("relaxation")] * len(names)
+    if any(name.endswith(("(cell)", "(bulk)")) or "(cell)[" in name for name in names):
+        causes.append(BULK_MESH_EV)
+    if any("(001-" in name for name in names):
+        causes += [size(cause) for cause in SLAB_CAUSES]
+    return float(np.linalg.norm(causes))
 
 
 def substitution_values(inputs: SubstitutionInputs) -> list[SubstitutionValue]:
@@ -99,6 +126,17 @@ def equilibrium_strain(strains: tuple[float, ...], energies_eV: list[float]) -> 
             f"the minimum lies at a strain of {found:+.3f}, far outside the points"
         )
     return found
+
+
+def strain_error(strains: tuple[float, ...], energies_eV: list[float], size_eV: float) -> float:
+    """Standard deviation of the strain of lowest energy if each energy has an own error of `size_eV`; first order.
+
+    The minimum of a parabola fitted to points is -b / (2 a), and a and b are linear in the energies.
+    """
+    weights = np.linalg.pinv(np.vander(strains, 3))  # rows: curvature, slope, constant
+    curvature, slope, _ = weights @ np.array(energies_eV)
+    change = -weights[1] / (2 * curvature) + slope * weights[0] / (2 * curvature**2)
+    return float(size_eV * np.linalg.norm(change))
 
 
 def _energies(inputs: SubstitutionInputs, name: str) -> list[float]:
@@ -212,7 +250,20 @@ class _Dopant:
             name="lattice-response",
             value=lattice_response(host, alloy, inputs.fraction),
             unit="1",
+            error=self._lattice_error(),
         )
+
+    def _lattice_error(self) -> float | None:
+        """What residual forces at every strain leave open in the response."""
+        inputs = self.inputs
+        if inputs.errors is None:
+            return None
+        size = inputs.errors.terms["relaxation"].sigma_eV or 0.0
+        shifts = [
+            strain_error(inputs.strains, _energies(inputs, name), size)
+            for name in (UNDOPED, self.dopant)
+        ]
+        return float(np.linalg.norm(shifts)) / inputs.fraction
 
     def _cells(self) -> dict[str, CalculationRecord | None]:
         cells = self.inputs.cells
@@ -248,11 +299,17 @@ class _Dopant:
             termination=termination,
             value=energy.value_eV,
             unit="eV",
+            error=self._error([species.name for _, species in terms], energy.value_eV),
             status=energy.status,
             reason=self._explained(energy),
             equation=energy.equation,
             terms=energy.terms,
         )
+
+    def _error(self, names: Sequence[str], value: float | None) -> float | None:
+        """Error of a number that is there, where an error model is."""
+        model = self.inputs.errors
+        return None if value is None or model is None else error_eV(names, model)
 
     def _explained(self, energy: ReactionEnergy) -> str:
         """The reason of a missing value, with why a salt has no record."""

@@ -57,6 +57,7 @@ def _row(row: SubstitutionValue) -> dict:
         "what": WORDS[row.name],
         "face": row.termination or "bulk",
         "value": row.value,
+        "error": row.error,
         "unit": row.unit,
         "digits": 3 if row.unit == "eV" else 4,
         "status": row.status,

@@ -200,7 +200,11 @@ def test_a_campaign_without_sites_takes_the_pair_vacancy_and_a_site_that_has_a_t
     found, _ = load({key: value for key, value in CAMPAIGN.items() if key != "sites"})
     vacancy, trap = found.sites
     assert vacancy == "V-CsX"
-    survey = Path(config.__file__).parents[1] / "results/reference/controls/smoke/CsPbBr3-cubic/001-CsX" / trap
+    survey = (
+        Path(config.__file__).parents[1]
+        / "results/reference/controls/smoke/CsPbBr3-cubic/001-CsX"
+        / trap
+    )
     record = json.loads((survey / "none/none/site.record.json").read_text())
     assert record["levels"] == "soc"
     assert record["n_traps_low"] >= 1

@@ -73,6 +73,7 @@ rule substitution:
         address=plan.address,
         protocol=plan.energy_params,
         settings=plan.substitution.parameters,
+        errors=plan.error_model,
         code=code_digest("analysis"),
     message:
         "dopants on the B site of {wildcards.host}"

@@ -2,14 +2,19 @@
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from peropass.analysis.substitution import (
+    BULK_MESH_EV,
     UNDOPED,
     SubstitutionInputs,
     equilibrium_strain,
+    error_eV,
+    strain_error,
     substitution_values,
 )
+from peropass.analysis.uncertainty import ErrorModel, ErrorTerm
 from peropass.chemistry.reactions import HostIons
 from peropass.errors import AnalysisRefused
 
@@ -204,3 +209,35 @@ def test_a_trivalent_dopant_balances_with_its_vacancy(make_calculation):
     assert found["surface-preference"].value == pytest.approx(-0.5)
     assert found["dopant-on-vacancy"].status == "skipped"
     assert "vacancy of its own" in found["dopant-on-vacancy"].reason
+
+
+def test_the_error_of_a_minimum_is_that_of_many_disturbed_parabolas():
+    """First order against drawing: energies of a parabola, each disturbed by 1 meV."""
+    strains, curvature, size = (-0.01, 0.0, 0.01), 800.0, 1e-3
+    energies = [curvature * (strain - 0.002) ** 2 for strain in strains]
+    rng = np.random.default_rng(3)
+    drawn = [
+        equilibrium_strain(strains, list(energies + rng.normal(0, size, 3))) for _ in range(4000)
+    ]
+    assert strain_error(strains, energies, size) == pytest.approx(np.std(drawn), rel=0.05)
+
+
+def test_errors_add_causes_once_and_forces_per_structure():
+    model = ErrorModel(
+        protocol="mine",
+        terms={
+            name: ErrorTerm(origin="assumed", because="test", sigma_eV=size)
+            for name, size in (("relaxation", 0.0), ("k_points", 0.3), ("layers", 0.4))
+        },
+    )
+    slab, cell = "CsPbBr3(001-CsX)", "CsPbBr3(cell)"
+    assert error_eV([slab, f"{slab}[Sr-Pb]"], model) == pytest.approx(0.5)
+    assert error_eV([cell, f"{cell}[Sr-Pb]"], model) == pytest.approx(BULK_MESH_EV)
+    both = error_eV([slab, cell, f"{slab}[Sr-Pb]", f"{cell}[Sr-Pb]"], model)
+    assert both == pytest.approx((0.25 + BULK_MESH_EV**2) ** 0.5)
+    forces = model.model_copy(update={"terms": {"relaxation": model.terms["k_points"]}})
+    assert error_eV([slab] * 4, forces) == pytest.approx(0.6)
+
+
+def test_no_number_no_error(make_inputs):
+    assert {row.error for row in substitution_values(make_inputs())} == {None}
