@@ -41,7 +41,7 @@ DEFAULT = "config/convergence.yaml"
 POINTS = Path("results/convergence/points")
 REFERENCE = Path("results/reference")
 DOCS = Path("docs")
-LADDERS = ("cutoff", "k_points", "vacuum", "box", "layers")
+LADDERS = ("cutoff", "k_points", "vacuum", "box", "layers", "copies")
 MACHINE_WRITTEN = "# --- below: written by `peropass convergence`, not by hand ---\n"
 
 Bindings = dict[str, dict[str, dict[str, float]]]  # ladder -> probe -> rung as text -> eV

@@ -18,7 +18,6 @@ from peropass.records import Address, CalculationRecord, read_record
 from peropass.resources import single_point_core_s
 from peropass.surfaces.thickness import add_bulk_layers
 
-MESH_OF_DOUBLE_CELL = 1.414  # points per axis: Gamma of the cell of twice the area holds Gamma and (1/2, 1/2) of this one
 DOUBLE_CELL = ((1, 1, 0), (-1, 1, 0), (0, 0, 1))
 
 
@@ -53,11 +52,10 @@ def points(start: Start, protocol: Protocol, ladder: str, rung: float) -> list[P
     molecule, kpts, copies = start.molecule, start.kpts, 1
     if ladder == "cutoff":
         protocol = protocol.model_copy(update={"energy": at_cutoff(protocol.energy, rung)})
-    elif ladder == "k_points" and rung == MESH_OF_DOUBLE_CELL:
-        slabs, copies = {name: doubled(atoms) for name, atoms in slabs.items()}, 2
-        kpts = (1, 1, 1)
     elif ladder == "k_points":
         kpts = (int(rung), int(rung), 1)
+    elif ladder == "copies" and rung == 2:
+        slabs, copies = {name: doubled(atoms) for name, atoms in slabs.items()}, 2
     elif ladder == "vacuum":
         slabs = {name: higher(atoms, rung) for name, atoms in slabs.items()}
     elif ladder == "layers":
@@ -85,7 +83,10 @@ def at_cutoff(energy: EnergySettings, ecut_ev: float) -> EnergySettings:
 
 
 def doubled(slab: Atoms) -> Atoms:
-    """The same structure twice in the cell whose axes are the diagonals of this square one, turned onto x and y."""
+    """The same structure twice in the cell whose axes are the diagonals of this square one, turned onto x and y.
+
+    Its Gamma point holds Gamma and (1/2, 1/2) of the single cell.
+    """
     atoms = make_supercell(slab, DOUBLE_CELL)
     atoms.rotate(-45, "z", rotate_cell=True)
     return atoms

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from ase import Atoms
+from ase.neighborlist import neighbor_list
 
 from peropass.config import PROTOCOLS_FILE
 from peropass.engine import ladder_jobs
@@ -28,7 +29,8 @@ def by_name(start, ladder, rung):
 
 
 @pytest.mark.parametrize(
-    ("ladder", "rung"), [("cutoff", 300), ("k_points", 1), ("vacuum", 0), ("box", 4), ("layers", 3)]
+    ("ladder", "rung"),
+    [("cutoff", 300), ("k_points", 1), ("vacuum", 0), ("box", 4), ("layers", 3), ("copies", 1)],
 )
 def test_the_first_rung_is_the_campaign_itself(start, ladder, rung):
     found = by_name(start, ladder, rung)
@@ -65,3 +67,18 @@ def test_the_box_grows_on_all_sides(start):
 def test_layers_are_added_to_both_slabs(start):
     found = by_name(start, "layers", 5)
     assert len(found["loaded"].atoms) == len(found["socket"].atoms) == len(start.socket) + 10
+
+
+def test_two_copies_are_the_same_crystal_in_a_cell_of_twice_the_area(start):
+    """Every atom keeps its surroundings, and the mesh is that of the larger cell's Gamma point."""
+    point = by_name(start, "copies", 2)["loaded"]
+    once, twice = start.loaded, point.atoms
+    assert point.copies == 2
+    assert point.setting.kpts == (1, 1, 1)
+    assert len(twice) == 2 * len(once)
+    assert twice.cell.lengths() == pytest.approx(once.cell.lengths() * [2**0.5, 2**0.5, 1])
+    assert twice.cell.angles() == pytest.approx([90] * 3)
+    assert abs(twice.cell.array[0, 1]) < 1e-9  # along x, as the builder makes slabs
+    apart = [np.sort(neighbor_list("d", atoms, 5.0)) for atoms in (once, twice)]
+    assert np.repeat(apart[0], 2) == pytest.approx(apart[1])
+    assert by_name(start, "copies", 2)["molecule"].copies == 1
