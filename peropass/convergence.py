@@ -41,7 +41,8 @@ DEFAULT = "config/convergence.yaml"
 POINTS = Path("results/convergence/points")
 REFERENCE = Path("results/reference")
 DOCS = Path("docs")
-LADDERS = ("cutoff", "k_points", "vacuum", "box", "layers", "copies")
+LATERAL = "lateral_cell"  # its last rung is relaxed again, by the campaign that `larger_cell` names
+LADDERS = ("cutoff", "k_points", "vacuum", "box", "layers", "copies", LATERAL)
 MACHINE_WRITTEN = "# --- below: written by `peropass convergence`, not by hand ---\n"
 
 Bindings = dict[str, dict[str, dict[str, float]]]  # ladder -> probe -> rung as text -> eV
@@ -64,6 +65,10 @@ class Plan(_Closed):
     structures: str
     elsewhere: dict[Name, str] = Field(
         default_factory=dict, description="probe -> campaign whose structures it takes instead"
+    )
+    larger_cell: str = Field(
+        default="",
+        description="campaign that relaxed the probes in the cell of the last lateral rung",
     )
     protocol: Name
     host: Name
@@ -175,9 +180,16 @@ class Climb:
     start: object
     folder: Path
 
+    @property
+    def relaxed_rung(self) -> float | None:
+        """The rung that stands in a campaign of its own, where there is one: nothing is computed for it here."""
+        return self.rungs[-1] if self.ladder == LATERAL else None
+
     def points(self, rung: float) -> list:
         from peropass.engine import ladder_jobs
 
+        if rung == self.relaxed_rung:
+            return []
         return ladder_jobs.points(self.start, self.protocol, self.ladder, rung)
 
     @property
@@ -224,6 +236,8 @@ class Climb:
         """E(loaded) - E(socket) - E(molecule) of one rung at the smooth number of plane waves, eV; None while one is missing or not ok."""
         from peropass.engine import ladder_jobs
 
+        if rung == self.relaxed_rung:
+            return relaxed_binding(self.plan, self.probe)
         energies = {}
         for point in self.points(rung):
             record = ladder_jobs.finished(point, self.folder)
@@ -274,12 +288,8 @@ def relaxed(plan: Plan, protocol: Protocol, probe: str, folder: Path):
 
     from peropass.engine.ladder_jobs import Start
 
-    fields = {"host": plan.host, "termination": plan.termination, "site": plan.site}
-    campaign = paths.CAMPAIGN + "/{protocol}"
-
-    def place(pattern: str, **more: str) -> Path:
-        inside = pattern.removeprefix(campaign).format(**fields, candidate=probe, **more)
-        return folder / plan.protocol / inside.lstrip("/")
+    summary = _place(plan, probe, folder, paths.CANDIDATE)
+    pose = read_record(summary, CandidateRecord).best_pose if summary.exists() else None
 
     def structure(file: Path) -> tuple:
         record = read_record(file, CalculationRecord)
@@ -287,12 +297,10 @@ def relaxed(plan: Plan, protocol: Protocol, probe: str, folder: Path):
             raise InputError(str(file), record.status, "a finished relaxation")
         return read(file.parent / record.final.file, format="extxyz"), record
 
-    summary = place(paths.CANDIDATE)
-    pose = read_record(summary, CandidateRecord).best_pose if summary.exists() else None
-    loaded, record = structure(place(paths.LOADED, pose=pose or "k0"))
-    socket, _ = structure(place(paths.CLEAN))
-    molecule, _ = structure(place(paths.MOLECULE))
-    eos = read_record(place(paths.BULK), EosRecord)
+    loaded, record = structure(_place(plan, probe, folder, paths.LOADED, pose=pose or "k0"))
+    socket, _ = structure(_place(plan, probe, folder, paths.CLEAN))
+    molecule, _ = structure(_place(plan, probe, folder, paths.MOLECULE))
+    eos = read_record(_place(plan, probe, folder, paths.BULK), EosRecord)
     for key in ("xc", "dispersion"):
         if record.settings[key] != getattr(protocol.energy, key):
             raise InputError(f"{folder}: {key}", record.settings[key], f"that of {protocol.name}")
@@ -305,6 +313,40 @@ def relaxed(plan: Plan, protocol: Protocol, probe: str, folder: Path):
         eos.a_ang,
         int(socket.arrays["layer"].max()),
     )
+
+
+def relaxed_binding(plan: Plan, probe: str) -> float | None:
+    """Binding energy of a probe in the larger cell, from the relaxations of that campaign, eV; None while one is missing or not ok."""
+    own = Path(plan.larger_cell)
+    committed = REFERENCE / own.name
+    found = [_relaxed_energies(plan, probe, folder) for folder in (own, committed)]
+    energies = next((e for e in found if e is not None), None)
+    if energies is None:
+        return None
+    loaded, socket, molecule = energies
+    return round(loaded - socket - molecule, 5)
+
+
+def _relaxed_energies(plan: Plan, probe: str, folder: Path) -> list[float] | None:
+    energies = []
+    for pattern in (paths.LOADED, paths.CLEAN, paths.MOLECULE):
+        try:
+            record = read_record(_place(plan, probe, folder, pattern, pose="k0"), CalculationRecord)
+        except RecordError:
+            return None
+        if record.status != "ok" or record.energy is None:
+            return None
+        energies.append(smooth_total_eV(record))
+    return energies
+
+
+def _place(plan: Plan, probe: str, folder: Path, pattern: str, **more: str) -> Path:
+    """Where a campaign folder keeps a record of a probe."""
+    fields = {"host": plan.host, "termination": plan.termination, "site": plan.site}
+    inside = pattern.removeprefix(paths.CAMPAIGN + "/{protocol}").format(
+        **fields, candidate=probe, **more
+    )
+    return folder / plan.protocol / inside.lstrip("/")
 
 
 def write_pages(plan: Plan, bindings: Bindings) -> None:

@@ -54,7 +54,7 @@ def points(start: Start, protocol: Protocol, ladder: str, rung: float) -> list[P
         protocol = protocol.model_copy(update={"energy": at_cutoff(protocol.energy, rung)})
     elif ladder == "k_points":
         kpts = (int(rung), int(rung), 1)
-    elif ladder == "copies" and rung == 2:
+    elif ladder in ("copies", "lateral_cell") and rung == 2:
         slabs, copies = {name: doubled(atoms) for name, atoms in slabs.items()}, 2
     elif ladder == "vacuum":
         slabs = {name: higher(atoms, rung) for name, atoms in slabs.items()}

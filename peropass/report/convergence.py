@@ -11,6 +11,7 @@ UNITS = {
     "vacuum": "vacuum added to the slab cell, A",
     "box": "vacuum around the molecule, A",
     "layers": "atomic layers (structures fixed)",
+    "lateral_cell": "surface A sites per ligand",
     "copies": "copies in the cell: Gamma of the 2x2 cell at 2",
 }
 WIDTH_IN, HEIGHT_IN = 4.2, 2.8
