@@ -144,7 +144,7 @@ class ControlSettings(_Closed):
     )
 
 
-Phase = Literal["BX2", "A4BX6", "AB2X5"]
+Phase = Literal["BX2", "A4BX6", "AB2X5", "ABX3"]  # the last: the orthorhombic host itself
 
 
 class MigrationSettings(_Closed):
@@ -264,7 +264,7 @@ class Campaign(_Closed):
     )
     phases: dict[Name, list[Phase]] = Field(
         default_factory=dict,
-        description="host -> competing phases that bound its chemical potentials (AX always does)",
+        description="host -> competing phases that bound its chemical potentials (AX always does); ABX3 is the orthorhombic host, whose energy replaces that of the cubic one if it is lower",
     )
     lability: LabilitySettings = Field(default_factory=LabilitySettings)
     migration: MigrationSettings | None = Field(

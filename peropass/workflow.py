@@ -590,7 +590,9 @@ class Plan:
 
 
 def phase_name(phase: str, ions: dict[str, str]) -> str:
-    """File of structures/phases that holds a competing phase of a host, e.g. `Cs4PbBr6` for `A4BX6`."""
+    """File of structures that holds a competing phase of a host, e.g. `Cs4PbBr6` for `A4BX6`, `CsPbBr3-ortho` for `ABX3`."""
+    if phase == "ABX3":
+        return f"{ions['A']}{ions['B']}{ions['X']}3-ortho"
     return "".join(ions.get(letter, letter) for letter in phase)
 
 

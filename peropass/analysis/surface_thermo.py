@@ -187,6 +187,9 @@ def phases_from_records(
 ) -> Phases:
     """Energies per formula unit of the host and its competing phases, recognised by composition.
 
+    Of several polymorphs of one composition the lowest counts: a cubic host is no ground state, and against it the phases that compete with
+    the tilted one would leave no window at all.
+
     Raises
     ------
     MissingTerm
@@ -212,7 +215,7 @@ def phases_from_records(
         formula = {element: n // units for element, n in composition.items()}
         for name, wanted in formulas.items():
             if formula == wanted:
-                energies[name] = energy / units
+                energies[name] = min(energy / units, energies.get(name, np.inf))
     missing = [name for name in ("host", "ax", "bx2") if name not in energies]
     if missing:
         raise MissingTerm(f"chemical potentials of {''.join(ions)}3: no {', '.join(missing)}")

@@ -166,8 +166,9 @@ def load_host(name: str, folder: Path = STRUCTURES / "hosts") -> Host:
 
 
 def load_phase(name: str) -> Host:
-    """Read a competing phase or reservoir from ``structures/phases``; raises as `load_host`."""
-    return load_host(name, STRUCTURES / "phases")
+    """Read a competing phase or reservoir from ``structures/phases``, or a polymorph from ``structures/hosts``; raises as `load_host`."""
+    polymorph = (STRUCTURES / "hosts" / f"{name}.yaml").exists()
+    return load_host(name, STRUCTURES / ("hosts" if polymorph else "phases"))
 
 
 def bulk(host: Host, a_ang: float | None = None, molecules: bool = True) -> Atoms:

@@ -164,6 +164,17 @@ def test_phases_are_recognised_by_composition():
     assert found == PHASES
 
 
+@pytest.mark.parametrize("order", [1, -1])
+def test_of_two_polymorphs_the_lower_one_is_the_host(order):
+    """A tilted cell of four units, 0.1 eV per unit below the cubic one, whichever comes first."""
+    cubic, tilted = (
+        bulk({"Cs": n, "Pb": n, "Br": 3 * n}, energy) for n, energy in ((1, -17.2), (4, -69.2))
+    )
+    salts = [bulk({"Br": 1, "Cs": 1}, -6.0), bulk({"Pb": 2, "Br": 4}, -22.0)]
+    found = phases_from_records([*[cubic, tilted][::order], *salts], IONS)
+    assert found == PHASES
+
+
 def test_missing_or_unequal_phases_are_refused():
     host = bulk({"Cs": 1, "Pb": 1, "Br": 3}, -17.3)
     with pytest.raises(MissingTerm, match="no ax, bx2"):
