@@ -44,8 +44,10 @@ def made_up(composition, energy, like):
 def evidence(gains):
     """Slabs of the campaign with phases that lie `gains` (BX2 from host, A4BX6, AB2X5; eV) below their neighbours."""
     bulk = [read_record(file, EosRecord) for file in sorted(HOST.rglob("eos.record.json"))]
-    energy = {b.composition["Br"]: b.energy.total_eV for b in bulk}
-    host, salt = energy[3], energy[1]
+    tilted = read_record(HOST / "phases/CsPbBr3-ortho/relax.record.json", CalculationRecord)
+    host = tilted.energy.total_eV / tilted.final.composition["Pb"]  # the ground state of the host
+    salt = next(b.energy.total_eV for b in bulk if b.composition["Br"] == 1)
+    bulk.append(tilted)
     lead_salt = host - salt + gains[0]
     bulk += [
         made_up({"Pb": 1, "Br": 2}, lead_salt, bulk[0]),
