@@ -316,28 +316,14 @@ def relaxed(plan: Plan, protocol: Protocol, probe: str, folder: Path):
 
 
 def relaxed_binding(plan: Plan, probe: str) -> float | None:
-    """Binding energy of a probe in the larger cell, from the relaxations of that campaign, eV; None while one is missing or not ok."""
+    """Binding energy of a probe in the larger cell as its own campaign ranks it, eV; None while it has none."""
     own = Path(plan.larger_cell)
-    committed = REFERENCE / own.name
-    found = [_relaxed_energies(plan, probe, folder) for folder in (own, committed)]
-    energies = next((e for e in found if e is not None), None)
-    if energies is None:
-        return None
-    loaded, socket, molecule = energies
-    return round(loaded - socket - molecule, 5)
-
-
-def _relaxed_energies(plan: Plan, probe: str, folder: Path) -> list[float] | None:
-    energies = []
-    for pattern in (paths.LOADED, paths.CLEAN, paths.MOLECULE):
-        try:
-            record = read_record(_place(plan, probe, folder, pattern, pose="k0"), CalculationRecord)
-        except RecordError:
-            return None
-        if record.status != "ok" or record.energy is None:
-            return None
-        energies.append(smooth_total_eV(record))
-    return energies
+    for folder in (own, REFERENCE / own.name):
+        file = _place(plan, probe, folder, paths.CANDIDATE)
+        reaction = read_record(file, CandidateRecord).reaction("binding") if file.exists() else None
+        if reaction is not None and reaction.value_eV is not None:
+            return round(reaction.value_eV, 5)
+    return None
 
 
 def _place(plan: Plan, probe: str, folder: Path, pattern: str, **more: str) -> Path:

@@ -222,9 +222,9 @@ def cell_size(
 
 
 def phase_size(name: str, protocol: Protocol) -> Size:
-    """A competing phase, e.g. `Cs4PbBr6`: four formula units of BX2, two of the ternary ones, no point group."""
+    """A competing phase, e.g. `Cs4PbBr6`: four formula units of BX2 and of ABX3, two of the other ternary ones, no point group."""
     formula = composition_of(name)
-    units = 4 if len(formula) == 2 else 2
+    units = 4 if len(formula) == 2 or sum(formula.values()) == 5 else 2
     composition = {symbol: units * count for symbol, count in formula.items()}
     halide = next((x for x in PSEUDOCUBIC_ANG if x in formula), "Br")
     volume = PSEUDOCUBIC_ANG[halide] ** 3 * sum(composition.values()) / 5
