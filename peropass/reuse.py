@@ -19,10 +19,11 @@ from peropass.errors import InputError
 PRIVATE = shutil.ignore_patterns("lock", "progress.json", "gpaw-*.txt", ".*")
 
 
-def reuse(source: Path, target: Path) -> int:
+def reuse(source: Path, target: Path, protocol: str) -> int:
     """Copy every work folder below `source` to the same place below `target`; return how many were new.
 
-    Both are campaign folders (`results/<campaign>`). Finished results and journals of unfinished relaxations
+    Both are campaign folders (`results/<campaign>`); whatever the protocol's name in `source`, in `target` it is
+    `protocol`, since names are not part of the hash. Finished results and journals of unfinished relaxations
     travel; a folder that `target` has already is left alone.
 
     Raises
@@ -36,7 +37,8 @@ def reuse(source: Path, target: Path) -> int:
         raise InputError(str(source), "the campaign's own folder", "the folder of another campaign")
     copied = 0
     for folder in sorted(path for path in source.rglob("work-*") if path.is_dir()):
-        place = target / folder.relative_to(source)
+        _, *below = folder.relative_to(source).parts
+        place = target.joinpath(protocol, *below)
         if place.exists():
             continue
         temporary = place.with_name(f".{place.name}.partial")
@@ -55,7 +57,7 @@ def main(argv: Sequence[str]) -> int:
     options = parser.parse_args(argv)
     campaign, _ = load_campaign(options.config)
     target = Path(paths.CAMPAIGN.format(campaign=campaign.campaign))
-    count = reuse(options.source, target)
+    count = reuse(options.source, target, campaign.protocol)
     sys.stdout.write(
         f"{count} work folders of {options.source} copied to {target}; jobs with the same hash find them\n"
     )
