@@ -65,9 +65,9 @@ def controls_page(folder: Path = FOLDER) -> str | None:
             "## Alignment and gaps",
             "",
             "Energies in eV; shift against the pristine slab by the atomic potentials of the frozen layer, by the vacuum level below the slab and by",
-            "the semicore levels; error as the verdict uses it; gaps with (without) spin-orbit coupling.",
+            "the semicore levels; error as the verdict uses it; gaps of the functional, of it with spin-orbit coupling, and of HSE06 with it; the same of the pristine slab.",
             "",
-            "| slab | potentials | spread | vacuum | semicore | error | margin | gap | pristine gap | largest force |",
+            "| slab | potentials | spread | vacuum | semicore | error | margin | gap | gap of the pristine slab | largest force |",
             "|---|---|---|---|---|---|---|---|---|---|",
             *(_numbers(row, sites[row.name]) for row in _unique(record.rows) if sites[row.name]),
             "",
@@ -129,15 +129,14 @@ def _known(row: ControlRow) -> str:
 def _survivors(pairs: Pairs) -> list[str]:
     """Every slab with its counts without and with spin-orbit coupling, then the sites whose level survives, deepest first."""
     lines = [
-        "Orbitals that are traps inside the gap of the pristine slab (of a pristine slab: edges of its own that are localised levels), without and with spin-orbit coupling; with it the range within the",
-        "error of the alignment. Deepest trap: distance to the nearer edge.",
+        "Orbitals that are traps inside the gap of the pristine slab (of a pristine slab: edges of its own that are localised levels), at each level of theory.",
+        "The last of them that was computed decides; its count is the range within the error of the alignment. Deepest trap: distance to the nearer edge, at that level.",
         "",
-        "| slab | without | with | deepest trap | survives |",
-        "|---|---|---|---|---|",
+        "| slab | functional | with spin-orbit coupling | HSE06 with spin-orbit coupling | deepest trap | survives |",
+        "|---|---|---|---|---|---|",
     ]
     judged = [(row, site) for row, site in pairs if site is not None and site.n_traps is not None]
     for row, site in judged:
-        low, high = site.n_traps_low, site.n_traps_high
         trap = deepest_trap(site)
         depth = (
             "-"
@@ -145,13 +144,25 @@ def _survivors(pairs: Pairs) -> list[str]:
             else f"{trap.depth_eV:.2f} eV ({100 * trap.depth_fraction:.0f} %), {trap.character}"
         )
         word = "yes" if survives(site) else "undecided" if may_survive(site) else "no"
-        own = (
-            row.site == "pristine" and not row.candidate
-        )  # its edges are looked at with coupling only
-        without = "-" if own or site.n_traps_scalar is None else f"{site.n_traps_scalar}"
-        counted = f"{low}" if low == high else f"{low} to {high}"
-        lines.append(f"| {_slab(row)} | {without} | {counted} | {_cell(depth)} | {word} |")
+        lines.append(
+            f"| {_slab(row)} | {' | '.join(_counted(row, site))} | {_cell(depth)} | {word} |"
+        )
     return [*lines, "", *_named(judged)]
+
+
+def _counted(row: ControlRow, site: SiteRecord) -> tuple[str, str, str]:
+    """Traps without coupling, with it, and of hybrid levels with it; the deciding count as a range."""
+    # edges of a pristine slab are looked at on the deciding level only
+    own = row.site == "pristine" and not row.candidate
+    without, coupled = (
+        "-" if own or count is None else f"{count}"
+        for count in (site.n_traps_scalar, site.n_traps_soc)
+    )
+    low, high = site.n_traps_low, site.n_traps_high
+    decides = f"{low}" if low == high else f"{low} to {high}"
+    return (
+        (without, coupled, decides) if site.levels == "hse_soc" else (without, decides, "-")
+    )
 
 
 def _named(judged: list[tuple[ControlRow, SiteRecord]]) -> list[str]:
@@ -201,11 +212,17 @@ def _numbers(row: ControlRow, site: SiteRecord | None) -> str:
         _number(site.semicore_alignment_eV),
         _number(site.alignment_error_eV),
         _number(site.margin_eV),
-        f"{_number(site.gap_eV, 2)} ({_number(site.gap_scalar_eV, 2)})",
-        f"{_number(site.gap_pristine_eV, 2)} ({_number(site.gap_scalar_pristine_eV, 2)})",
+        _gaps(site, site.gap_scalar_eV, site.gap_soc_eV, site.gap_eV),
+        _gaps(site, site.gap_scalar_pristine_eV, site.gap_soc_pristine_eV, site.gap_pristine_eV),
         _number(site.fmax_eV_per_ang),
     ]
     return "| " + " | ".join(cells) + " |"
+
+
+def _gaps(site: SiteRecord, *by_level: float | None) -> str:
+    """Gaps without coupling, with it, and hybrid; the last one given is that of the deciding level."""
+    without, coupled, decides = (_number(gap, 2) for gap in by_level)
+    return f"{without}, {coupled}, {decides}" if site.levels == "hse_soc" else f"{without}, {decides}, -"
 
 
 def _thermo(pairs: Pairs) -> list[str]:

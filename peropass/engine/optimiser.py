@@ -17,6 +17,7 @@ from __future__ import annotations
 import numpy as np
 
 from peropass.engine.journal import JournalStep
+from peropass.engine.stiff_pairs import StiffPairs, curved_step
 
 SMALLEST_CURVATURE_EV_PER_ANG2 = 0.3  # softer directions step as if they were this stiff, at first
 SOFTEST_CURVATURE_EV_PER_ANG2 = 0.03  # and never as if softer than this
@@ -51,18 +52,26 @@ def next_positions(
     (n, 3) array, Angstrom.
     """
     base, radius, floor, pairs = _accepted(steps, free, max_step_ang)
-    hessian = _rebuilt_hessian(hessian, pairs, free)
     start = steps[base]
-    gradient = -start.forces[free].ravel()
-    omega, vectors = np.linalg.eigh(hessian)
+    rows = (3 * free[:, None] + np.arange(3)).ravel()
+    model = hessian[np.ix_(rows, rows)]
+    springs = StiffPairs.of(model, steps[0].positions[free], start.positions[free])
+    rebuilt = _rebuilt_hessian(model, springs, steps[0], pairs, free)
+    rebuilt = rebuilt + springs.hessian(start.positions[free])
+    omega, vectors = np.linalg.eigh(rebuilt)
     omega = np.maximum(np.abs(omega), floor)
-    move = (-vectors @ ((gradient @ vectors) / omega)).reshape(-1, 3)
-    longest = np.linalg.norm(move, axis=1).max()
-    if longest > radius:
-        move *= radius / longest
+    gradient = -start.forces[free].ravel()
+    straight = (-vectors @ ((gradient @ vectors) / omega)).reshape(-1, 3)
+    straight *= min(1.0, radius / max(_longest(straight), 1e-12))
+    move = curved_step(springs, start.positions[free], (vectors * omega) @ vectors.T, straight)
+    move *= min(1.0, radius / max(_longest(move), 1e-12))
     positions = start.positions.copy()
     positions[free] += move
     return positions
+
+
+def _longest(move: np.ndarray) -> float:
+    return float(np.linalg.norm(move, axis=1).max(initial=0.0))
 
 
 def _accepted(
@@ -103,24 +112,33 @@ def _next_floor(floor: float, start: JournalStep, trial: JournalStep, free: np.n
 
 
 def _rebuilt_hessian(
-    start: np.ndarray, pairs: list[tuple[JournalStep, JournalStep]], free: np.ndarray
+    model: np.ndarray,
+    springs: StiffPairs,
+    first: JournalStep,
+    pairs: list[tuple[JournalStep, JournalStep]],
+    free: np.ndarray,
 ) -> np.ndarray:
-    rows = (3 * free[:, None] + np.arange(3)).ravel()
-    hessian = start[np.ix_(rows, rows)]
+    """Second derivatives without those of the springs, after all updates; `model` holds those of the springs at the first step."""
+    remainder = model - springs.hessian(first.positions[free])
     for before, after in pairs:
-        move = (after.positions - before.positions)[free].ravel()
+        here, there = before.positions[free], after.positions[free]
+        move = (there - here).ravel()
         change = -(after.forces - before.forces)[free].ravel()
+        change -= springs.gradient(there) - springs.gradient(here)
+        local = springs.hessian(there)
+        hessian = remainder + local
+        change += local @ move
         stiff = hessian @ move
         if move @ stiff <= 0:
             continue
         if move @ change <= 1e-8 * (move @ move):
             change = _damped(move, change, stiff)
-        hessian = (
-            hessian
+        remainder = (
+            remainder
             + np.outer(change, change) / (change @ move)
             - np.outer(stiff, stiff) / (move @ stiff)
         )
-    return hessian
+    return remainder
 
 
 def _damped(move: np.ndarray, change: np.ndarray, stiff: np.ndarray) -> np.ndarray:
