@@ -160,9 +160,7 @@ def _counted(row: ControlRow, site: SiteRecord) -> tuple[str, str, str]:
     )
     low, high = site.n_traps_low, site.n_traps_high
     decides = f"{low}" if low == high else f"{low} to {high}"
-    return (
-        (without, coupled, decides) if site.levels == "hse_soc" else (without, decides, "-")
-    )
+    return (without, coupled, decides) if site.levels == "hse_soc" else (without, decides, "-")
 
 
 def _named(judged: list[tuple[ControlRow, SiteRecord]]) -> list[str]:
@@ -222,7 +220,11 @@ def _numbers(row: ControlRow, site: SiteRecord | None) -> str:
 def _gaps(site: SiteRecord, *by_level: float | None) -> str:
     """Gaps without coupling, with it, and hybrid; the last one given is that of the deciding level."""
     without, coupled, decides = (_number(gap, 2) for gap in by_level)
-    return f"{without}, {coupled}, {decides}" if site.levels == "hse_soc" else f"{without}, {decides}, -"
+    return (
+        f"{without}, {coupled}, {decides}"
+        if site.levels == "hse_soc"
+        else f"{without}, {decides}, -"
+    )
 
 
 def _thermo(pairs: Pairs) -> list[str]:

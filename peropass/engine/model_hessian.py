@@ -54,7 +54,7 @@ def start_hessian(atoms: Atoms) -> np.ndarray:
 def _molecule_blocks(atoms: Atoms, ligand: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
     """Indices and positive semidefinite GFN2-xTB block of every polyatomic molecule of the ligand."""
     bare = Atoms(atoms.numbers[ligand], atoms.positions[ligand])
-    molecules = [group for group in _molecules(bare) if len(group) > 1]
+    molecules = [group for group in molecules_of(bare) if len(group) > 1]
     if not molecules or len(bare) > MOST_ATOMS or bare.numbers.sum() % 2:
         return []
     try:
@@ -69,7 +69,7 @@ def _molecule_blocks(atoms: Atoms, ligand: np.ndarray) -> list[tuple[np.ndarray,
     return found
 
 
-def _molecules(bare: Atoms) -> list[np.ndarray]:
+def molecules_of(bare: Atoms) -> list[np.ndarray]:
     """Groups of bonded nonmetals of a set without periodicity; metals and halide ions stand alone."""
     i, j = neighbor_list("ij", bare, BOND_FACTOR * covalent_radii[bare.numbers])
     covalent = np.isin(bare.get_chemical_symbols(), list(NONMETALS))

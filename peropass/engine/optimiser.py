@@ -1,7 +1,8 @@
 """Quasi-Newton steps from a journal: the same history always gives the same next step.
 
 A pure function of positions and forces of the finished steps, so a run that was killed takes exactly the step
-that it would have taken otherwise. Update: Broyden-Fletcher-Goldfarb-Shanno; step: eigenvalues by absolute value
+that it would have taken otherwise. Stiff pairs are springs that turn with their molecule (`stiff_pairs`), what remains is
+a quadratic form. Update: Broyden-Fletcher-Goldfarb-Shanno; step: eigenvalues by absolute value
 and the largest atomic move capped by a trust radius. A step that raises the energy is taken back: the next one starts
 from where that one started, with what it taught about the curvature and half its length. Forces of a finite SCF
 tolerance are noisy, and updates from short steps between noisy forces make stiff directions look soft; without the
@@ -56,7 +57,7 @@ def next_positions(
     rows = (3 * free[:, None] + np.arange(3)).ravel()
     model = hessian[np.ix_(rows, rows)]
     springs = StiffPairs.of(model, steps[0].positions[free], start.positions[free])
-    rebuilt = _rebuilt_hessian(model, springs, steps[0], pairs, free)
+    rebuilt = rebuilt_hessian(model, springs, steps[0], pairs, free)
     rebuilt = rebuilt + springs.hessian(start.positions[free])
     omega, vectors = np.linalg.eigh(rebuilt)
     omega = np.maximum(np.abs(omega), floor)
@@ -111,7 +112,7 @@ def _next_floor(floor: float, start: JournalStep, trial: JournalStep, free: np.n
     return floor
 
 
-def _rebuilt_hessian(
+def rebuilt_hessian(
     model: np.ndarray,
     springs: StiffPairs,
     first: JournalStep,
@@ -126,7 +127,8 @@ def _rebuilt_hessian(
         change = -(after.forces - before.forces)[free].ravel()
         change -= springs.gradient(there) - springs.gradient(here)
         local = springs.hessian(there)
-        hessian = remainder + local
+        # a molecule that has turned since may leave the sum with negative curvature, which the update would blow up
+        hessian = _positive(remainder + local)
         change += local @ move
         stiff = hessian @ move
         if move @ stiff <= 0:
@@ -134,11 +136,20 @@ def _rebuilt_hessian(
         if move @ change <= 1e-8 * (move @ move):
             change = _damped(move, change, stiff)
         remainder = (
-            remainder
+            hessian
+            - local
             + np.outer(change, change) / (change @ move)
             - np.outer(stiff, stiff) / (move @ stiff)
         )
     return remainder
+
+
+def _positive(hessian: np.ndarray) -> np.ndarray:
+    """Eigenvalues by absolute value, none below the softest curvature."""
+    omega, vectors = np.linalg.eigh(hessian)
+    if omega[0] >= SOFTEST_CURVATURE_EV_PER_ANG2:
+        return hessian
+    return (vectors * np.maximum(np.abs(omega), SOFTEST_CURVATURE_EV_PER_ANG2)) @ vectors.T
 
 
 def _damped(move: np.ndarray, change: np.ndarray, stiff: np.ndarray) -> np.ndarray:

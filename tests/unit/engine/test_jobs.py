@@ -379,7 +379,9 @@ def test_a_result_taken_over_from_another_campaign_is_not_computed_again_and_kno
     first = jobs.run(slab(), job(tmp_path / "c/toy"))
     reuse(tmp_path / "c", tmp_path / "d", "toy")
     n = len(evaluations)
-    other = job(tmp_path / "d/toy", address=Address(campaign="d", protocol="toy"), command="make it")
+    other = job(
+        tmp_path / "d/toy", address=Address(campaign="d", protocol="toy"), command="make it"
+    )
     second = jobs.run(slab(), other)
     assert len(evaluations) == n
     assert (second.address.campaign, second.provenance.command) == ("d", "make it")

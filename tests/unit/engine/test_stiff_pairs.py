@@ -6,7 +6,7 @@ from ase.build import molecule
 from scipy.optimize import check_grad
 
 from peropass.engine.journal import JournalStep
-from peropass.engine.optimiser import next_positions
+from peropass.engine.optimiser import next_positions, rebuilt_hessian
 from peropass.engine.stiff_pairs import StiffPairs, curved_step
 
 STIFF = 40.0
@@ -88,28 +88,44 @@ def test_a_long_turn_keeps_the_bonds():
     assert np.linalg.norm(curved - straight) < 0.2 * np.linalg.norm(straight)
 
 
-def steps_to_turn(hessian):
-    """Water whose dipole turns into a field by 150 degrees; steps until all forces are below 0.05 eV/Angstrom."""
+def history_of_a_turn(hessian):
+    """Water whose dipole turns into a field by 150 degrees, until all forces are below 0.05 eV/Angstrom."""
     springs, charges, field = (
         of_bonds(WATER),
         np.array([-0.8, 0.4, 0.4]),
         np.array([0.0, 0.9, -1.5]),
     )
     positions, steps, free = WATER.copy(), [], np.arange(3)
-    for index in range(150):
+    while len(steps) < 150:
         total = energy(springs, positions) - float(charges @ (positions @ field))
         forces = charges[:, None] * field - springs.gradient(positions).reshape(-1, 3)
-        steps.append(JournalStep(index, positions, forces, total, total, 0.0, 1, 0.0, "defaults"))
+        steps.append(
+            JournalStep(len(steps), positions, forces, total, total, 0.0, 1, 0.0, "defaults")
+        )
         if np.linalg.norm(forces, axis=1).max() < 0.05:
-            return index
+            break
         positions = next_positions(hessian, steps, free, 0.2)
-    return len(steps)
+    return steps
 
 
 def test_a_molecule_turns_into_a_field_in_few_steps():
     """The turn is 1.8 Angstrom of way for a hydrogen, nine of the longest steps; a Hessian whose bonds are no springs needs more."""
     springs = of_bonds(WATER)
-    known = steps_to_turn(springs.hessian(WATER) + 0.4 * np.eye(9))
-    blind = steps_to_turn(STIFF * np.eye(9))
-    assert known <= 25
-    assert known < blind
+    known = history_of_a_turn(springs.hessian(WATER) + 0.4 * np.eye(9))
+    blind = history_of_a_turn(STIFF * np.eye(9))
+    assert len(known) <= 25
+    assert len(known) < len(blind)
+
+
+def test_the_hessian_stays_positive_while_a_molecule_turns():
+    """Springs of wrong stiffness leave a remainder that does not turn with them; the updates must not blow it up."""
+    true, free = of_bonds(WATER), np.arange(3)
+    model = true.hessian(WATER) * 0.5 + 0.4 * np.eye(9)
+    steps = history_of_a_turn(model)
+    for last in range(2, len(steps)):
+        springs = StiffPairs.of(model, WATER, steps[last].positions)
+        pairs = list(zip(steps[:last], steps[1 : last + 1], strict=True))
+        hessian = rebuilt_hessian(model, springs, steps[0], pairs, free)
+        omega = np.linalg.eigvalsh(hessian + springs.hessian(steps[last].positions))
+        assert 0 < omega[0]
+        assert omega[-1] < 20 * STIFF
