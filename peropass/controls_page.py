@@ -23,9 +23,9 @@ of states and slices of every site, is `results/reference/controls/report.html`.
 LIMITS = """
 ## What these models can decide
 
-Cells of 11 to 16 atoms, three layers with one frozen, Gamma of the folded cell, PBE. A level of the defect is a band here, nearly all atoms are
-neighbours of the defect, and with spin-orbit coupling the gap is too small by about an electronvolt, so a level close below the conduction edge may be
-swallowed by it. An outcome at this level says that the analysis does what it should and where to look; the column `decided by` of the
+Cells of 11 to 16 atoms (34 with F4TCNQ), three layers with one frozen, Gamma of the folded cell. A level of the defect is a band here, and nearly all atoms are
+neighbours of the defect, so a filled level deep in the gap can be no more local than the band edge beside it: such rows are undecided. Hybrid eigenvalues are those of PBE
+orbitals, not self-consistent. An outcome at this level says that the analysis does what it should and where to look; the column `decided by` of the
 campaign file names the setting that would settle it.
 """
 

@@ -202,7 +202,7 @@ def test_a_campaign_without_sites_takes_the_pair_vacancy_and_a_site_that_has_a_t
     assert vacancy == "V-CsX"
     survey = (
         Path(config.__file__).parents[1]
-        / "results/reference/controls/smoke/CsPbBr3-cubic/001-CsX"
+        / "results/reference/controls/smoke-hse/CsPbBr3-cubic/001-CsX"
         / trap
     )
     record = json.loads((survey / "none/none/site.record.json").read_text())

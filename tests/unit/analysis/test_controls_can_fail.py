@@ -9,7 +9,7 @@ from peropass.analysis.controls import Asked, judge
 from peropass.analysis.sites import trap_fields
 from peropass.records import LevelsRecord, Provenance, SiteRecord, read_record
 
-ROOT = Path(__file__).resolve().parents[3] / "results/reference/controls/smoke"
+ROOT = Path(__file__).resolve().parents[3] / "results/reference/controls/smoke-hse"
 CLEAN = (
     "CsPbBr3-cubic/001-CsX/pristine",
     "CsPbCl3-cubic/001-CsX/pristine",

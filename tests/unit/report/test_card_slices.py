@@ -17,7 +17,7 @@ from peropass.report.slices import read_slices, shown_states, state_words
 
 REFERENCE = Path(__file__).resolve().parents[3] / "results/reference"
 FACE = REFERENCE / "quickstart/smoke/CsPbBr3-cubic/001-CsX"
-CONTROLS = REFERENCE / "controls/smoke/CsPbBr3-cubic/001-CsX"
+CONTROLS = REFERENCE / "controls/smoke-hse/CsPbBr3-cubic/001-CsX"
 MOST_CHARACTERS = 40_000  # that a card may grow by, packed
 
 

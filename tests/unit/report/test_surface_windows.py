@@ -19,7 +19,7 @@ from peropass.records import (
 from peropass.report.level_diagram import figure_svg
 from peropass.report.sites import SiteEvidence, surface_figures, window_views
 
-HOST = Path(__file__).resolve().parents[3] / "results/reference/controls/smoke/CsPbBr3-cubic"
+HOST = Path(__file__).resolve().parents[3] / "results/reference/controls/smoke-hse/CsPbBr3-cubic"
 IONS = ("Cs", "Pb", "Br")
 SLABS = ("001-CsX/pristine", "001-PbX2/pristine", "001-CsX/V-CsX")
 
