@@ -206,5 +206,6 @@ def test_a_campaign_without_sites_takes_the_pair_vacancy_and_a_site_that_has_a_t
         / trap
     )
     record = json.loads((survey / "none/none/site.record.json").read_text())
-    assert record["levels"] == "soc"
+    assert record["levels"] == "hse_soc"
     assert record["n_traps_low"] >= 1
+    assert record["n_traps_soc"] >= 1

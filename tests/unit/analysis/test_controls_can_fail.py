@@ -30,8 +30,8 @@ def planted(record, depth_eV, ell=1):
     )
     weights = np.zeros((len(record.symbols), 3))
     weights[lead, ell] = 1.0
-    soc = record.soc
-    bottom = min(e for e, f in zip(soc.energies_eV, soc.filling, strict=True) if f < 0.5)
+    decides = record.hse_soc
+    bottom = min(e for e, f in zip(decides.energies_eV, decides.filling, strict=True) if f < 0.5)
     pair = {
         "energies_eV": bottom - depth_eV,
         "filling": 0.0,
@@ -40,8 +40,8 @@ def planted(record, depth_eV, ell=1):
         "weights": weights.tolist(),
         "captured": 1.0,
     }
-    longer = {name: [*getattr(soc, name), value, value] for name, value in pair.items()}
-    return record.model_copy(update={"soc": soc.model_copy(update=longer)})
+    longer = {name: [*getattr(decides, name), value, value] for name, value in pair.items()}
+    return record.model_copy(update={"hse_soc": decides.model_copy(update=longer)})
 
 
 def found(pristine, system):
