@@ -10,7 +10,14 @@ from peropass.chemistry.model import LigandModel
 from peropass.config import CandidateSettings, PoseSettings
 from peropass.engine import xtb
 from peropass.engine.jobs import write_structure
-from peropass.engine.work import Progress, Stopwatch
+from peropass.engine.work import (
+    RESULT,
+    Progress,
+    Stopwatch,
+    exclusive,
+    finished_result,
+    work_folder,
+)
 from peropass.errors import BuildError, EngineError, InputError, PeropassError
 from peropass.ids import digest, structure_hash
 from peropass.records import (
@@ -20,6 +27,7 @@ from peropass.records import (
     Provenance,
     RecallEstimate,
     write_record,
+    write_text,
 )
 from peropass.revisions import REVISIONS
 from peropass.surfaces.defects import locate_holes, make_site
@@ -43,14 +51,55 @@ def run(
 ) -> PosesRecord:
     """Place, score and keep; writes the kept structures as `k0.build.extxyz`, ... and the record last.
 
+    A finished funnel with the same inputs, also one that was taken over from another campaign, is read and not repeated.
     A candidate that cannot be placed gives a record of status `failed` with the reason. `toy` skips the cheap tier.
     `blocked` says why a slab is None.
     """
     watch = Stopwatch(out.parent / "poses.cost.json")
-    common = {"address": address, "toy": toy}
     if socket is None or pristine is None:
         reason = "the clean socket is not relaxed" + (f": {blocked}" if blocked else "")
-        return _unplaced(out, common, watch, "missing", reason)
+        return _unplaced(out, {"address": address, "toy": toy}, watch, "missing", reason)
+    place = {
+        "site": address.site,
+        "pristine": structure_hash(pristine),
+        "halide": halide,
+        "toy": toy,
+    }
+    folder = work_folder(out, digest([_identity(socket, settings, candidate), place], 16))
+    with exclusive(folder):
+        record = finished_result(folder, PosesRecord)
+        if record is None:
+            record = _funnel(
+                socket,
+                pristine,
+                candidate=candidate,
+                settings=settings,
+                halide=halide,
+                address=address,
+                out=out,
+                watch=watch,
+                toy=toy,
+            )
+            _publish(record, out.parent, folder / RESULT)
+        else:
+            record = record.model_copy(update={"address": address})
+            _publish(record, folder, out)
+    return record
+
+
+def _funnel(
+    socket: Atoms,
+    pristine: Atoms,
+    *,
+    candidate: CandidateSettings,
+    settings: PoseSettings,
+    halide: str,
+    address: Address,
+    out: Path,
+    watch: Stopwatch,
+    toy: bool,
+) -> PosesRecord:
+    common = {"address": address, "toy": toy}
     progress = Progress(out.parent / "poses.progress.json", "poses")
     progress.update(force=True, n_atoms=len(socket))
     try:
@@ -74,7 +123,7 @@ def run(
     record = PosesRecord(
         **common,
         status="ok",
-        provenance=_provenance(watch, structure_hash(socket), settings, candidate),
+        provenance=_provenance(watch, socket, settings, candidate),
         method="none" if off else xtb.describe(settings.xtb, [pose.atoms for pose in placed.poses]),
         descriptors=_descriptors(model, settings, dipole=not off),
         filters=chosen.filters,
@@ -86,6 +135,17 @@ def run(
     write_record(record, out)
     progress.finish()
     return record
+
+
+def _publish(record: PosesRecord, source: Path, out: Path) -> None:
+    """Copy a finished funnel from the folder `source`: structures first, the record last. Failed ones are tried again."""
+    if record.status != "ok":
+        return
+    for pose in record.poses:
+        if pose.file:
+            text = (source / pose.file).read_text(encoding="utf-8")
+            write_text(out.parent / pose.file, text)
+    write_record(record, out)
 
 
 def _model(candidate: CandidateSettings, settings: PoseSettings, halide: str) -> LigandModel:
@@ -220,24 +280,27 @@ def _unplaced(out: Path, common: dict, watch: Stopwatch, status: str, reason: st
     return record
 
 
-def _provenance(
-    watch: Stopwatch, socket_hash: str, settings: PoseSettings, candidate: CandidateSettings
-) -> Provenance:
-    from importlib.metadata import version
-
-    identity = digest(
+def _identity(socket: Atoms, settings: PoseSettings, candidate: CandidateSettings) -> str:
+    return digest(
         {
-            "socket": socket_hash,
+            "socket": structure_hash(socket),
             "settings": settings.model_dump(),
             "candidate": candidate.model_dump(exclude={"role", "name"}),
             "revision": REVISIONS["poses"],
         },
         16,
     )
+
+
+def _provenance(
+    watch: Stopwatch, socket: Atoms, settings: PoseSettings, candidate: CandidateSettings
+) -> Provenance:
+    from importlib.metadata import version
+
     return Provenance(
         revision=REVISIONS["poses"],
-        physics_hash=identity,
-        inputs={"socket": socket_hash},
+        physics_hash=_identity(socket, settings, candidate),
+        inputs={"socket": structure_hash(socket)},
         versions={name: version(name) for name in ("rdkit", "tblite", "ase", "numpy")},
         **watch.read(),
     )

@@ -13,7 +13,9 @@ from peropass.errors import BuildError
 from peropass.surfaces.adatoms import adatom_position
 from peropass.surfaces.defects import make_site
 
-REFERENCE = Path(__file__).resolve().parents[3] / "results/reference/controls/smoke-hse/CsPbBr3-cubic"
+REFERENCE = (
+    Path(__file__).resolve().parents[3] / "results/reference/controls/smoke-hse/CsPbBr3-cubic"
+)
 
 
 def relaxed(termination: str):
