@@ -15,6 +15,8 @@ The floor is therefore earned: it is halved after a step that won nearly all tha
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import numpy as np
 
 from peropass.engine.journal import JournalStep
@@ -33,7 +35,11 @@ MOST_RETREATS = 2
 
 
 def next_positions(
-    hessian: np.ndarray, steps: list[JournalStep], free: np.ndarray, max_step_ang: float
+    hessian: np.ndarray,
+    steps: list[JournalStep],
+    free: np.ndarray,
+    max_step_ang: float,
+    in_planes: Collection[int] = (),
 ) -> np.ndarray:
     """Positions of the next ionic step.
 
@@ -47,6 +53,8 @@ def next_positions(
         Indices of the atoms that may move.
     max_step_ang : float
         Largest move of one atom.
+    in_planes
+        Indices of atoms that `hessian` confines to planes.
 
     Returns
     -------
@@ -56,7 +64,8 @@ def next_positions(
     start = steps[base]
     rows = (3 * free[:, None] + np.arange(3)).ravel()
     model = hessian[np.ix_(rows, rows)]
-    springs = StiffPairs.of(model, steps[0].positions[free], start.positions[free])
+    held = np.isin(free, list(in_planes))
+    springs = StiffPairs.of(model, steps[0].positions[free], start.positions[free], held)
     rebuilt = rebuilt_hessian(model, springs, steps[0], pairs, free)
     rebuilt = rebuilt + springs.hessian(start.positions[free])
     omega, vectors = np.linalg.eigh(rebuilt)

@@ -96,7 +96,11 @@ def relax(
                 if hessian is None:
                     hessian = _first_hessian(atoms, journal.steps[0], protocol)
                 positions = next_positions(
-                    hessian, journal.steps, free, protocol.relax.max_step_ang
+                    hessian,
+                    journal.steps,
+                    free,
+                    protocol.relax.max_step_ang,
+                    plane_normals(atoms),
                 )
                 looseness = looseness_of(fmax, protocol)
         else:
@@ -161,7 +165,7 @@ def _step_or_retreat(
     fresh = _first_hessian(atoms, steps[-1], protocol)
     for share in RETREATS:
         cap = share * protocol.relax.max_step_ang
-        shorter = next_positions(fresh, steps[-1:], free, cap)
+        shorter = next_positions(fresh, steps[-1:], free, cap, plane_normals(atoms))
         try:
             step, last = _ionic_step(atoms, shorter, protocol, engine, len(steps), looseness)
         except EngineError as error:

@@ -32,13 +32,24 @@ class StiffPairs:
     rest: np.ndarray
 
     @classmethod
-    def of(cls, hessian: np.ndarray, positions: np.ndarray, resting: np.ndarray) -> StiffPairs:
-        """Pairs that are near in `positions` and stiff by the off-diagonal blocks of `hessian` there; at rest in `resting`."""
+    def of(
+        cls,
+        hessian: np.ndarray,
+        positions: np.ndarray,
+        resting: np.ndarray,
+        without: np.ndarray | None = None,
+    ) -> StiffPairs:
+        """Pairs that are near in `positions` and stiff by the off-diagonal blocks of `hessian` there; at rest in `resting`.
+
+        Atoms of the mask `without` have none: a spring that turns would pull an atom out of the plane that it is held in.
+        """
         first, second = np.triu_indices(len(positions), 1)
         _, lengths, units = _pairs(positions, first, second)
         blocks = hessian.reshape(len(positions), 3, len(positions), 3)[first, :, second, :]
         stiffness = -np.einsum("pa,pab,pb->p", units, blocks, units)
         kept = (lengths < LONGEST_PAIR_ANG) & (stiffness > SOFTEST_PAIR_EV_PER_ANG2)
+        if without is not None:
+            kept &= ~(without[first] | without[second])
         first, second, stiffness = first[kept], second[kept], stiffness[kept]
         return cls(first, second, stiffness, _pairs(resting, first, second)[1])
 
@@ -98,7 +109,10 @@ def curved_step(
         there = positions + move.reshape(-1, 3)
         residual = remainder @ move + springs.gradient(there) - force
         # the springs' own part across them, of either sign while they are stretched, is left out: it only slows the search
-        change = np.linalg.solve(remainder + springs.along(there), residual)
+        try:
+            change = np.linalg.solve(remainder + springs.along(there), residual)
+        except np.linalg.LinAlgError:
+            break
         move = move - change
         if not np.isfinite(move).all() or np.abs(move).max() > 2 * np.abs(straight).max():
             break

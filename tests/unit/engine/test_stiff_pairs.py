@@ -5,6 +5,7 @@ import pytest
 from ase.build import molecule
 from scipy.optimize import check_grad
 
+from peropass.engine.freedom import confined
 from peropass.engine.journal import JournalStep
 from peropass.engine.optimiser import next_positions, rebuilt_hessian
 from peropass.engine.stiff_pairs import StiffPairs, curved_step
@@ -129,3 +130,23 @@ def test_the_hessian_stays_positive_while_a_molecule_turns():
         omega = np.linalg.eigvalsh(hessian + springs.hessian(steps[last].positions))
         assert 0 < omega[0]
         assert omega[-1] < 20 * STIFF
+
+
+def test_an_atom_that_is_held_in_a_plane_stays_in_it_while_its_molecule_turns():
+    """A hydrogen confined to z = const: the others turn, it does not leave."""
+    normal = np.array([0.0, 0.0, 1.0])
+    springs, charges, field = (
+        of_bonds(WATER),
+        np.array([-0.8, 0.4, 0.4]),
+        np.array([0.0, 0.9, -1.5]),
+    )
+    hessian = confined(springs.hessian(WATER) + 0.4 * np.eye(9), {1: normal})
+    positions, steps, free = WATER.copy(), [], np.arange(3)
+    for index in range(12):
+        total = energy(springs, positions) - float(charges @ (positions @ field))
+        forces = charges[:, None] * field - springs.gradient(positions).reshape(-1, 3)
+        forces[1] -= (forces[1] @ normal) * normal
+        steps.append(JournalStep(index, positions, forces, total, total, 0.0, 1, 0.0, "defaults"))
+        positions = next_positions(hessian, steps, free, 0.2, {1: normal})
+    assert np.abs(positions[1, 2] - WATER[1, 2]) < 1e-9
+    assert np.abs(positions - WATER)[[0, 2]].max() > 0.3
