@@ -6,7 +6,7 @@ a shift nor on a margin (spectra, matched atoms, the character of each level) is
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -48,6 +48,7 @@ class GapAnalysis:
     n_ligand_levels: int
     ionisation_energy_eV: float | None
     flags: list[str]
+    capacity: int
 
     @property
     def n_all(self) -> int:
@@ -57,6 +58,20 @@ class GapAnalysis:
     def deepest_eV(self) -> float:
         """Depth of the deepest trap or ligand level; 0 where there is none."""
         return max((s.depth_eV for s in self.states if s.label in TRAP_LABELS), default=0.0)
+
+    @property
+    def counting_extended(self) -> GapAnalysis:
+        """The same with levels deeper than the margin counted as traps although the whole cell holds them.
+
+        In a small cell nothing can be more local than the edges of the host: that such a level is none is no evidence.
+        """
+        states = [
+            state.model_copy(update={"label": "localised-trap"})
+            if state.label not in TRAP_LABELS and state.depth_eV > self.margin_eV
+            else state
+            for state in self.states
+        ]
+        return replace(self, states=states, n_traps=_count(states, "localised-trap", self.capacity))
 
 
 class HostGap:
@@ -178,6 +193,7 @@ class GapLevels:
             states=states,
             n_traps=_count(states, "localised-trap", own.capacity),
             n_ligand_levels=_count(states, "ligand-level", own.capacity),
+            capacity=own.capacity,
             ionisation_energy_eV=ionisation_energy(
                 self.pair.system, host.vbm.energy_eV + alignment.shift_eV
             ),

@@ -55,7 +55,7 @@ def assess(
 
     Only levels with spin-orbit coupling decide: those of `kind`, else hybrid ones where pristine slab and socket have them, else those of
     the functional. The lower levels of theory are listed beside them. The verdict is `undecided` where it changes within the uncertainty of the two alignments: when either slab is
-    shifted by it, or when the margin is not widened by it.
+    shifted by it, or when the margin is not widened by it; and where it changes if extended levels deeper than the margin are traps.
 
     Raises
     ------
@@ -108,6 +108,11 @@ class TrapVerdicts:
             verdict, reason = (
                 "undecided",
                 f"within the error of the alignment: {words}; {reason}",
+            )
+        elif (other := decide(before.counting_extended, after.counting_extended)[0]) != verdict:
+            verdict, reason = (
+                "undecided",
+                f"a level deep in the gap is as extended as the cell is small: {verdict}, or {other} if it is a trap; {reason}",
             )
         besides = {kind: self._beside(kind, pair) for kind in self._lower_kinds(loaded)}
         return _report(

@@ -250,6 +250,30 @@ def test_outcome_that_hangs_on_the_alignment_is_undecided():
     assert "healed or no-trap-to-heal" in report.reason
 
 
+def test_a_trap_that_only_spreads_over_the_cell_is_not_called_healed():
+    """The loaded slab still has a filled level 0.4 eV inside the gap, on all lead atoms alike, as the edge of its host is."""
+    p, s, x = build("healed")
+    x.add(GAP - 0.4, 1.0, x.spread("Pb", P))
+    report = assess(p.record(), s.record(), x.record())
+    assert report.n_traps_after == 0
+    assert report.verdict == "undecided"
+    assert "healed, or partly if it is a trap" in report.reason
+
+
+def test_an_extended_level_within_the_margin_decides_nothing():
+    p, s, x = build("healed")
+    x.add(GAP - 0.05, 0.0, x.spread("Pb", P))
+    assert assess(p.record(), s.record(), x.record()).verdict == "healed"
+
+
+def test_a_socket_whose_level_may_be_a_trap_has_no_clean_verdict():
+    p, s, x = build("no-trap-to-heal")
+    s.add(GAP - 0.4, 1.0, s.spread("Pb", P))
+    report = assess(p.record(), s.record(), x.record())
+    assert (report.verdict, report.n_traps_before) == ("undecided", 0)
+    assert "no-trap-to-heal, or healed if it is a trap" in report.reason
+
+
 def test_a_margin_widened_by_a_poor_alignment_hides_no_trap():
     """Spread 0.2 eV over three atoms: error 0.115, margin 0.23 eV; a level at 0.25 eV is neither trap nor none."""
     p, s, x = build("no-trap-to-heal")
