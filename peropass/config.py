@@ -507,3 +507,9 @@ def canonical_energy(protocol: Protocol) -> str:
 
 def canonical_levels(protocol: Protocol) -> str:
     return canonical(protocol.model_dump(exclude={"description", "relax"}))
+
+
+def error_terms_of(blocks: dict, protocol: str) -> str:
+    """Protocol whose error terms serve: its own name, or the one that stands in the place of its block."""
+    named = blocks.get(protocol)
+    return named if isinstance(named, str) else protocol

@@ -22,6 +22,7 @@ from peropass.config import (
     canonical_levels,
     canonical_poses,
     canonical_slab,
+    error_terms_of,
     load_campaign,
 )
 from peropass.engine.protocol import LATERAL_FOLDING
@@ -610,7 +611,8 @@ def error_digest(protocol: str, ecut_eV: float) -> str:
     blocks = load_yaml(ERROR_MODEL_FILE)
     measured = blocks.get("measured") or {}
     slopes = load_yaml(BASIS_FILE)["slopes_eV"].get(round(ecut_eV))
-    return digest([blocks.get("default"), blocks.get(protocol), measured.get(protocol), slopes], 16)
+    source = error_terms_of(blocks, protocol)
+    return digest([blocks.get("default"), blocks.get(source), measured.get(source), slopes], 16)
 
 
 def code_digest(*modules: str) -> str:

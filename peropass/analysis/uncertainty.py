@@ -26,6 +26,7 @@ import numpy as np
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from peropass.config import error_terms_of
 from peropass.errors import InputError
 
 Quantity = Literal["binding", "exchange", "vs_native", "lability"]
@@ -97,8 +98,9 @@ def load_error_model(path: str | Path, protocol: str, measured: bool = True) -> 
     if not isinstance(blocks, dict) or not isinstance(blocks.get("default"), dict):
         raise InputError(str(path), "no block `default`", "default: {term: {...}}")
     terms = dict(blocks["default"])
-    terms.update(blocks.get(protocol) or {})
-    found = ((blocks.get(MEASURED) or {}).get(protocol) or {}) if measured else {}
+    source = error_terms_of(blocks, protocol)
+    terms.update(blocks.get(source) or {})
+    found = ((blocks.get(MEASURED) or {}).get(source) or {}) if measured else {}
     unknown = sorted(set(found) - set(terms))
     if unknown:
         raise InputError(

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 
 from peropass.analysis.uncertainty import (
     LEAST_POSE_ERROR_EV,
@@ -128,3 +129,19 @@ def test_a_dispersion_model_errs_alike_for_both_ligands():
 def test_difference_of_models_needs_both():
     assert dispersion_difference({"none": 0.0, "d3bj": -0.5, "d4": -0.4}) == pytest.approx(0.1)
     assert dispersion_difference({"none": 0.0, "d3bj": -0.5}) is None
+
+
+def test_a_protocol_that_differs_in_its_levels_takes_the_terms_of_the_same_energies(tmp_path):
+    """Only one with the same energy settings may lend its terms; the committed file is held to that."""
+    from peropass.config import error_terms_of
+    from peropass.engine.protocol import load_protocols
+
+    blocks = yaml.safe_load(SHIPPED.read_text())
+    protocols = load_protocols(SHIPPED.with_name("protocols.yaml"))
+    lent = {name: error_terms_of(blocks, name) for name in protocols}
+    assert lent["smoke-hse"] == "smoke"
+    for name, source in lent.items():
+        assert protocols[name].settings_hash == protocols[source].settings_hash, name
+    borrowed, own = (load_error_model(SHIPPED, name) for name in ("smoke-hse", "smoke"))
+    assert borrowed.terms == own.terms
+    assert borrowed.terms["k_points"].origin == "measured"
