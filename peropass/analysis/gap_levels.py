@@ -20,6 +20,7 @@ from peropass.analysis.defects import (
     refuse_unequal,
 )
 from peropass.analysis.level_classes import (
+    EXTENDED_LABELS,
     TRAP_LABELS,
     Label,
     StateNumbers,
@@ -63,11 +64,12 @@ class GapAnalysis:
     def counting_extended(self) -> GapAnalysis:
         """The same with levels deeper than the margin counted as traps although the whole cell holds them.
 
-        In a small cell nothing can be more local than the edges of the host: that such a level is none is no evidence.
+        In a small cell nothing can be more local than the edges of the host: that such a level is none is no evidence. A host-like level
+        is one that differs from the edge in nothing, the edge of a slab whose band is shifted, and is not counted.
         """
         states = [
             state.model_copy(update={"label": "localised-trap"})
-            if state.label not in TRAP_LABELS and state.depth_eV > self.margin_eV
+            if state.label in EXTENDED_LABELS and state.depth_eV > self.margin_eV
             else state
             for state in self.states
         ]

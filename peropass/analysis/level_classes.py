@@ -11,6 +11,8 @@ from typing import Literal
 
 Label = Literal["host-like", "surface-resonance", "shallow", "localised-trap", "ligand-level"]
 TRAP_LABELS: tuple[Label, ...] = ("localised-trap", "ligand-level")
+# Apart from the edge in character, place or filling, and no trap only because the whole cell holds them.
+EXTENDED_LABELS: tuple[Label, ...] = ("surface-resonance", "shallow")
 
 
 @dataclass(frozen=True)

@@ -260,6 +260,15 @@ def test_a_trap_that_only_spreads_over_the_cell_is_not_called_healed():
     assert "healed, or partly if it is a trap" in report.reason
 
 
+def test_the_edge_of_a_shifted_band_is_no_trap_to_be_undecided_about():
+    """An empty level with the orbitals and the spread of the conduction edge, 0.4 eV below it: host-like."""
+    p, s, x = build("healed")
+    x.add(GAP - 0.4, 0.0, x.spread("Pb", P))
+    report = assess(p.record(), s.record(), x.record())
+    assert [state.label for state in report.states_after] == ["host-like"]
+    assert report.verdict == "healed"
+
+
 def test_an_extended_level_within_the_margin_decides_nothing():
     p, s, x = build("healed")
     x.add(GAP - 0.05, 0.0, x.spread("Pb", P))
