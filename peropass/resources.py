@@ -12,7 +12,7 @@ import math
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Annotated
@@ -60,6 +60,7 @@ class CostModel(BaseModel):
     seconds_each: dict[str, float]
     memory_MB: tuple[float, float, float]
     memory_headroom: float = Field(ge=1)
+    hybrid_memory_MB: float = Field(ge=0)
     disk_MB: dict[str, float]
     molecule_extent_ang: tuple[float, float]
     common_scatter: float = Field(ge=0)
@@ -77,7 +78,8 @@ def cost_model(path: Path = COST_MODEL_FILE) -> CostModel:
 class Size:
     """What the cost of a cell depends on.
 
-    `kpoints` counts irreducible points, `spins` is 1 or 2, `repeats` counts equal calculations in one job.
+    `kpoints` counts irreducible points, `spins` is 1 or 2, `repeats` counts equal calculations in one job. `hybrid`: with
+    hybrid eigenvalues, which hold all wave functions on the grid as well.
     """
 
     volume_ang3: float
@@ -87,6 +89,7 @@ class Size:
     kpoints: int = 1
     spins: int = 1
     repeats: int = 1
+    hybrid: bool = False
 
     @property
     def features(self) -> tuple[float, float, float]:
@@ -150,6 +153,8 @@ def estimate(kind: str, size: Size) -> Estimate:
         (a * grid + b * linear + c * square) * median * math.exp(scatter**2 / 2) * size.repeats
     )
     base, per_grid, per_states = model.memory_MB
+    if size.hybrid:
+        per_states += model.hybrid_memory_MB
     memory = base + per_grid * grid + per_states * linear
     return Estimate(
         seconds,
@@ -262,7 +267,8 @@ def slab_size(
     volume = (PSEUDOCUBIC_ANG[ions["X"]] * folding) ** 2 * campaign.slab.height_ang
     mesh = math.prod(protocol.lateral_kpts(campaign.slab.lateral))
     empty = protocol.levels.states_above + LEVELS_BUFFER if levels else 0
-    return _cell(atoms, volume, protocol, (mesh + 1) // 2, empty)
+    size = _cell(atoms, volume, protocol, (mesh + 1) // 2, empty)
+    return replace(size, hybrid=levels and protocol.levels.hse)
 
 
 def molecule_size(composition: Mapping[str, int], protocol: Protocol, variants: int = 1) -> Size:
@@ -341,6 +347,7 @@ def sample_of(record: Record) -> Sample | None:
             record.settings["ecut_eV"],
             (math.prod(record.kpts) + 1) // 2,
             1 + record.n_electrons % 2,
+            hybrid=record.hse_soc is not None,
         )
         return Sample("levels", size, record.provenance.core_s, record.provenance.peak_MB)
     if (
@@ -434,7 +441,7 @@ def _fit_memory(
     """Non-negative least squares of peak memory, and the headroom that covers the worst of the samples."""
     from scipy.optimize import nnls
 
-    used = [s for s in samples if s.peak_MB > 0]
+    used = [s for s in samples if s.peak_MB > 0 and not s.size.hybrid]
     if len(used) < 4:
         return previous.memory_MB, previous.memory_headroom
     rows = np.array([[1.0, *s.size.features[:2]] for s in used])

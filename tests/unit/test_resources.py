@@ -226,3 +226,21 @@ def test_more_ranks_end_a_job_sooner_and_cost_more_core_time():
 def test_a_launcher_cannot_smuggle_a_command():
     with pytest.raises(ValueError, match="launcher"):
         Site(launcher="mpiexec; rm -r x")
+
+
+def test_hybrid_levels_ask_for_more_memory_and_nothing_else_does(protocol):
+    """The pristine slab of 14 atoms took 478 MB by the plain levels and 648 MB with HSE06 ones (results/reference)."""
+    hybrid = load_campaign("config/controls.yaml")[1]
+    sizes = {
+        name: {
+            levels: resources.slab_size(CSPBBR3, "001-CsX", campaign("sqrt2", 3), p, levels=levels)
+            for levels in (True, False)
+        }
+        for name, p in (("plain", protocol), ("hybrid", hybrid))
+    }
+    asked = {
+        n: {k: resources.estimate("levels", s).memory_MB for k, s in by.items()}
+        for n, by in sizes.items()
+    }
+    assert asked["hybrid"][False] == asked["plain"][False]
+    assert asked["hybrid"][True] - asked["plain"][True] == pytest.approx(170, rel=0.3)
