@@ -13,6 +13,7 @@ def main(argv=None) -> None:
     arguments = step.parser(__doc__)
     arguments.add_argument("--poses", required=True, help="JSON of the pose settings")
     arguments.add_argument("--candidate", required=True, help="JSON of the candidate's row")
+    arguments.add_argument("--library", required=True, help="digest of the ligand's entry")
     arguments.add_argument("--halide", required=True)
     arguments.add_argument("--socket", required=True, type=Path)
     arguments.add_argument("--pristine", required=True, type=Path)
@@ -40,6 +41,7 @@ def main(argv=None) -> None:
         structure(pristine, options.pristine),
         candidate=step.candidate_settings(options.candidate),
         settings=step.pose_settings(options.poses),
+        entry=options.library,
         halide=options.halide,
         address=step.address(options),
         out=Path(options.out),

@@ -43,6 +43,7 @@ def run(
     *,
     candidate: CandidateSettings,
     settings: PoseSettings,
+    entry: str,
     halide: str,
     address: Address,
     out: Path,
@@ -51,7 +52,8 @@ def run(
 ) -> PosesRecord:
     """Place, score and keep; writes the kept structures as `k0.build.extxyz`, ... and the record last.
 
-    A finished funnel with the same inputs, also one that was taken over from another campaign, is read and not repeated.
+    A finished funnel with the same inputs, also one that was taken over from another campaign, is read and not repeated;
+    `entry` is the digest of the ligand's entry in the library, which is one of them.
     A candidate that cannot be placed gives a record of status `failed` with the reason. `toy` skips the cheap tier.
     `blocked` says why a slab is None.
     """
@@ -62,6 +64,7 @@ def run(
     place = {
         "site": address.site,
         "pristine": structure_hash(pristine),
+        "entry": entry,
         "halide": halide,
         "toy": toy,
     }

@@ -16,12 +16,13 @@ FACE = (
 PLACE = "toy/CsPbBr3-cubic/001-CsX/V-CsX/kx/poses.record.json"
 
 
-def place(folder: Path, *, settings=None, ligand="kx", campaign="c"):
+def place(folder: Path, *, settings=None, ligand="kx", entry="1", campaign="c"):
     return pose_jobs.run(
         read(FACE / "V-CsX/none/none/relax.final.extxyz"),
         read(FACE / "pristine/none/none/relax.final.extxyz"),
         candidate=CandidateSettings(ligand=ligand),
         settings=settings or PoseSettings(generate=2, relax=1, xtb="none"),
+        entry=entry,
         halide="Br",
         address=Address(campaign=campaign, protocol="toy", site="V-CsX", candidate=ligand),
         out=folder / PLACE,
@@ -57,8 +58,9 @@ def test_other_settings_or_another_ligand_are_placed_anew(tmp_path, funnels):
     place(tmp_path)
     place(tmp_path, settings=PoseSettings(generate=3, relax=1, xtb="none"))
     place(tmp_path, ligand="nax")
+    place(tmp_path, entry="2")  # the same key with another SMILES in the library
     place(tmp_path)
-    assert len(funnels) == 3
+    assert len(funnels) == 4
 
 
 def test_a_failed_placement_is_tried_again(tmp_path, funnels, monkeypatch):
