@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from peropass.analysis.level_classes import TRAP_LABELS
+from peropass.analysis.level_classes import EXTENDED_LABELS, TRAP_LABELS
 from peropass.records import ControlRow, GapState, SiteRecord
 
 LABEL_WORDS = {
@@ -92,7 +92,7 @@ def _deep_but_extended(record: SiteRecord) -> bool:
     In a small cell nothing can be more local than the edges of the host, so that this is no evidence of a clean gap.
     """
     return any(
-        state.depth_eV > (record.margin_eV or 0.0) and state.label not in TRAP_LABELS
+        state.depth_eV > (record.margin_eV or 0.0) and state.label in EXTENDED_LABELS
         for state in record.states
     )
 
@@ -125,7 +125,7 @@ def survives(record: SiteRecord) -> bool:
 
 
 def may_survive(record: SiteRecord) -> bool:
-    """Whether one is counted in some variant of the alignment, or a level inside the gap fills the whole cell."""
+    """Whether one is counted in some variant of the alignment, or a level inside the gap that is none of the host's own edges fills the whole cell."""
     if record.n_traps is None or survives(record):
         return False
     high = (record.n_traps_high or 0) > (record.n_ligand_levels or 0)
