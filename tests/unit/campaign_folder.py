@@ -132,7 +132,8 @@ class _Steps:
             "--pristine",
             self.path(paths.PRISTINE, place),
         )
-        self.call(poses, paths.POSES, place, *rows, *slabs)
+        library = ("--library", self.plan.library_digest(wildcards))
+        self.call(poses, paths.POSES, place, *rows, *library, *slabs)
         place = {**place, "pose": "k0"}
         source = ("--poses", self.path(paths.POSES, place), "--pose", "k0")
         self.call(relax, paths.LOADED, place, "--lateral", "sqrt2", *source)

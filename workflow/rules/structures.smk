@@ -51,6 +51,6 @@ rule poses:
         "place {wildcards.candidate} on {wildcards.site} and score the poses"
     shell:
         "python -m scripts.poses --address {params.address:q} --protocol {params.protocol:q}"
-        " --poses {params.poses:q} --candidate {params.candidate:q} --library {params.library} --halide {params.halide:q}"
+        " --poses {params.poses:q} --candidate {params.candidate:q} --library {params.library:q} --halide {params.halide:q}"
         " --socket {input.socket:q} --pristine {input.pristine:q} --revision {params.revision}"
         " --out {output.record:q} >> {log:q} 2>&1"
