@@ -68,7 +68,8 @@ def run(
         "halide": halide,
         "toy": toy,
     }
-    folder = work_folder(out, digest([_identity(socket, settings, candidate), place], 16))
+    identity = digest([_identity(socket, settings, candidate), place], 16)
+    folder = work_folder(out, identity)
     with exclusive(folder):
         record = finished_result(folder, PosesRecord)
         if record is None:
@@ -82,6 +83,7 @@ def run(
                 out=out,
                 watch=watch,
                 toy=toy,
+                identity=identity,
             )
             _publish(record, out.parent, folder / RESULT)
         else:
@@ -101,6 +103,7 @@ def _funnel(
     out: Path,
     watch: Stopwatch,
     toy: bool,
+    identity: str,
 ) -> PosesRecord:
     common = {"address": address, "toy": toy}
     progress = Progress(out.parent / "poses.progress.json", "poses")
@@ -120,13 +123,13 @@ def _funnel(
         recall_sample=max(1, settings.recall),
         seed=settings.seed,
     )
-    for rank, identity in enumerate(chosen.kept):
-        write_structure(chosen.structures[identity], out.parent / f"k{rank}.build.extxyz")
+    for rank, kept in enumerate(chosen.kept):
+        write_structure(chosen.structures[kept], out.parent / f"k{rank}.build.extxyz")
     off = toy or settings.xtb == "none"
     record = PosesRecord(
         **common,
         status="ok",
-        provenance=_provenance(watch, socket, settings, candidate),
+        provenance=_provenance(watch, socket, identity),
         method="none" if off else xtb.describe(settings.xtb, [pose.atoms for pose in placed.poses]),
         descriptors=_descriptors(model, settings, dipole=not off),
         filters=chosen.filters,
@@ -295,14 +298,12 @@ def _identity(socket: Atoms, settings: PoseSettings, candidate: CandidateSetting
     )
 
 
-def _provenance(
-    watch: Stopwatch, socket: Atoms, settings: PoseSettings, candidate: CandidateSettings
-) -> Provenance:
+def _provenance(watch: Stopwatch, socket: Atoms, identity: str) -> Provenance:
     from importlib.metadata import version
 
     return Provenance(
         revision=REVISIONS["poses"],
-        physics_hash=_identity(socket, settings, candidate),
+        physics_hash=identity,
         inputs={"socket": structure_hash(socket)},
         versions={name: version(name) for name in ("rdkit", "tblite", "ase", "numpy")},
         **watch.read(),

@@ -1,8 +1,15 @@
 """Work folders travel whole, once, and only between different campaigns."""
 
-import pytest
+import json
+import shutil
+from pathlib import Path
 
-from peropass.errors import InputError
+import pytest
+from campaign_folder import CAMPAIGN, run_campaign
+
+from peropass.engine import equation_of_state, level_jobs, pose_jobs
+from peropass.engine import jobs as relaxation_jobs
+from peropass.errors import InputError, RecordError
 from peropass.reuse import reuse
 
 
@@ -42,3 +49,58 @@ def test_a_folder_that_is_not_there_or_is_the_same_is_refused(tmp_path):
         reuse(tmp_path / "none", tmp_path / "b", "smoke")
     with pytest.raises(InputError, match="another campaign"):
         reuse(tmp_path, tmp_path, "smoke")
+
+
+RESULTS = ("result.record.json", "initial.extxyz", "final.extxyz", "equilibrium.extxyz")
+
+
+def published(source, target):
+    """As scripts/publish-reference leaves a campaign: no work folders."""
+    return shutil.copytree(source, target, ignore=shutil.ignore_patterns("work-*", "logs"))
+
+
+def results(root):
+    """What the jobs of a campaign would find: result and structures of each work folder, less whose command it was."""
+    found = {}
+    for file in sorted(root.rglob("work-*/*")):
+        if file.name in RESULTS or file.name.endswith(".build.extxyz"):
+            text = file.read_text()
+            if file.suffix == ".json":
+                data = json.loads(text)
+                data["provenance"].pop("command")
+                text = json.dumps(data, sort_keys=True)
+            found[str(file.relative_to(root))] = text
+    return found
+
+
+def test_a_published_campaign_gives_the_same_work_folders(in_toy_place, tmp_path):
+    root = Path("results/small")
+    reuse(published(root, tmp_path / "published"), tmp_path / "other", "toy")
+    again, before = results(tmp_path / "other"), results(root)
+    kinds = {Path(name).parent.name.split("-")[1] for name in again}
+    assert {"eos", "relax", "poses", "levels", "default", "fragment"} <= kinds
+    assert again == before
+
+
+def test_a_campaign_takes_over_a_published_one_and_computes_nothing(
+    in_toy_place, tmp_path, monkeypatch
+):
+    other = {**CAMPAIGN, "campaign": "again"}
+    reuse(published(Path("results/small"), tmp_path / "published"), Path("results/again"), "toy")
+
+    def computed(*_, **__):
+        raise AssertionError("computed what was published")
+
+    for module in (relaxation_jobs, level_jobs, pose_jobs, equation_of_state):
+        name = {pose_jobs: "_funnel", equation_of_state: "_Scan", level_jobs: "_toy_levels"}
+        monkeypatch.setattr(module, name.get(module, "_compute"), computed)
+    root = run_campaign(Path("again.yaml"), other)
+    assert (root / "ranking.json").exists()
+
+
+def test_a_record_that_does_not_parse_is_named(tmp_path):
+    file = tmp_path / "a/smoke/relax.record.json"
+    file.parent.mkdir(parents=True)
+    file.write_text('{"kind": "rel')
+    with pytest.raises(RecordError, match="relax.record.json"):
+        reuse(tmp_path / "a", tmp_path / "b", "smoke")
