@@ -98,6 +98,18 @@ class CandidateSettings(_Closed):
         default=None, description="name of the charge partner in the library; default: the entry's"
     )
     role: Literal["candidate", "native", "self-test"] = Field(default="candidate")
+    start: str | None = Field(
+        default=None,
+        description="file of a loaded slab that is known to be lower than what the poses lead to; it is the one pose of the row",
+    )
+
+    @model_serializer(mode="wrap")
+    def _without_start(self, handler) -> dict:
+        """Rows without a start have the same parameters as before the key existed."""
+        values = handler(self)
+        if not self.start:
+            values.pop("start", None)
+        return values
 
     @property
     def key(self) -> str:
@@ -144,7 +156,9 @@ class ControlSettings(_Closed):
     )
 
 
-Phase = Literal["BX2", "A4BX6", "AB2X5", "ABX3"]  # the last: the orthorhombic host itself
+# ABX3: the orthorhombic host itself. A, B: its metals. X2: the halogen as a gas; metals and halogen bound the potential of the halide.
+Phase = Literal["BX2", "A4BX6", "AB2X5", "ABX3", "A", "B", "X2"]
+METALS, HALOGEN = ("A", "B"), "X2"
 
 
 class MigrationSettings(_Closed):
@@ -264,7 +278,7 @@ class Campaign(_Closed):
     )
     phases: dict[Name, list[Phase]] = Field(
         default_factory=dict,
-        description="host -> competing phases that bound its chemical potentials (AX always does); ABX3 is the orthorhombic host, whose energy replaces that of the cubic one if it is lower",
+        description="host -> competing phases that bound its chemical potentials (AX always does); ABX3 is the orthorhombic host, whose energy replaces that of the cubic one if it is lower; A and B (metals) and X2 (gas) bound the potential of the halide, which defects need that are no set of salts: B and X2 are both needed then",
     )
     lability: LabilitySettings = Field(default_factory=LabilitySettings)
     migration: MigrationSettings | None = Field(
@@ -391,6 +405,10 @@ def _check_candidates(campaign: Campaign, path: str | Path) -> None:
             raise InputError(
                 f"{where}.name", candidate.key, "each name once; give this row another `name`"
             )
+        if candidate.start and not Path(candidate.start).is_file():
+            raise InputError(
+                f"{where}.start", candidate.start, "a file, named from the project's root"
+            )
         seen.add(candidate.key)
     if not campaign.candidates and not campaign.controls:
         raise InputError(f"{path}: candidates", "[]", "1 row or more, or controls")
@@ -492,8 +510,8 @@ def canonical_slab(campaign: Campaign) -> str:
 
 
 def canonical_candidate(campaign: Campaign, key: str) -> str:
-    """The row of one candidate, without its role, as one canonical parameter."""
-    return canonical(campaign.by_key[key].model_dump(exclude={"role", "name"}))
+    """The ligand of one row as one canonical parameter: neither its role nor where its relaxation starts."""
+    return canonical(campaign.by_key[key].model_dump(exclude={"role", "name", "start"}))
 
 
 def canonical_poses(campaign: Campaign) -> str:

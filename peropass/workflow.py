@@ -17,6 +17,8 @@ from peropass.check import checked
 from peropass.config import (
     BASIS_FILE,
     ERROR_MODEL_FILE,
+    HALOGEN,
+    METALS,
     canonical_candidate,
     canonical_energy,
     canonical_levels,
@@ -37,6 +39,7 @@ from peropass.resources import (
     cheap,
     composition_of,
     estimate,
+    metal_size,
     molecule_size,
     phase_size,
     ranks_for,
@@ -61,6 +64,8 @@ SERIAL_STAGES = (
     "hop",
     "doped",
     "phase",
+    "metal",
+    "halogen",
     "reservoir",
     "levels",
     "poses",
@@ -138,9 +143,32 @@ class Plan:
         ]
 
     def phases(self, host: str) -> dict[str, str]:
-        """Competing phases of a host: role formula -> name of the phase."""
-        ions = self._host_ions[host]
-        return {phase: phase_name(phase, ions) for phase in self.campaign.phases.get(host, [])}
+        """Competing phases of a host whose ions are relaxed: role formula -> name of the phase."""
+        return self._named_phases(host, lambda phase: phase not in (*METALS, HALOGEN))
+
+    def metals(self, host: str) -> dict[str, str]:
+        """Metals of a host that bound the potential of its halide: role -> element."""
+        return self._named_phases(host, lambda phase: phase in METALS)
+
+    def halogens(self, host: str) -> dict[str, str]:
+        """The halogen that bounds the potential of the halide, as `X2` -> e.g. `Br2`; empty where it is not asked for."""
+        return self._named_phases(host, lambda phase: phase == HALOGEN)
+
+    def _named_phases(self, host: str, wanted: Callable[[str], bool]) -> dict[str, str]:
+        asked = filter(wanted, self.campaign.phases.get(host, []))
+        return {phase: phase_name(phase, self._host_ions[host]) for phase in asked}
+
+    def element_records(self, host: str) -> list[tuple[str, str, dict[str, str]]]:
+        """(record, stage, wildcards) of the metals and the halogen of a host."""
+        found = []
+        for stage, pattern, names in (
+            ("metal", paths.METAL, self.metals(host)),
+            ("halogen", paths.HALOGEN, self.halogens(host)),
+        ):
+            for name in names.values():
+                place = {"host": host, stage: name}
+                found.append((self.path(pattern).format(**place), stage, place))
+        return found
 
     def targets(self, _wildcards=None) -> list[str]:
         """What the default target asks for: the report, and every record that is not there.
@@ -171,6 +199,7 @@ class Plan:
             found.append((path(paths.RESERVOIR).format(host=host), "reservoir"))
             for phase in self.phases(host).values():
                 found.append((path(paths.PHASE).format(host=host, phase=phase), "phase"))
+            found += [(file, stage) for file, stage, _ in self.element_records(host)]
             if self.campaign.controls:
                 continue
             for key in self.campaign.by_key:
@@ -232,7 +261,8 @@ class Plan:
         host = wildcards.host
         found = [self.path(p).format(host=host) for p in (paths.BULK, paths.RESERVOIR)]
         phases = self.phases(host).values()
-        return [*found, *(self.path(paths.PHASE).format(host=host, phase=p) for p in phases)]
+        found += [self.path(paths.PHASE).format(host=host, phase=p) for p in phases]
+        return found + [file for file, _, _ in self.element_records(host)]
 
     def bulk_records(self, _wildcards=None) -> list[str]:
         """Equations of state of all hosts, for the validation page."""
@@ -324,6 +354,14 @@ class Plan:
         """Address of a competing phase: it stands where a molecule's name stands."""
         return canonical({**self.fixed, "host": wildcards.host, "candidate": wildcards.phase})
 
+    def metal_address(self, wildcards) -> str:
+        """Address of a metal, as of a competing phase."""
+        return canonical({**self.fixed, "host": wildcards.host, "candidate": wildcards.metal})
+
+    def halogen_address(self, wildcards) -> str:
+        """Address of a halogen molecule, as of any molecule."""
+        return canonical({**self.fixed, "host": wildcards.host, "candidate": wildcards.halogen})
+
     def fragment_address(self, wildcards) -> str:
         """Address of a fragment: the part is not a level of its own."""
         levels = {key: value for key, value in wildcards.items() if key != "part"}
@@ -397,6 +435,11 @@ class Plan:
         """Pristine slabs come from the bulk, all others from the relaxed pristine slab."""
         pattern = paths.BULK if wildcards.site == "pristine" else paths.PRISTINE
         return self.path(pattern).format(**dict(wildcards.items()))
+
+    def start(self, wildcards) -> list[str]:
+        """The loaded slab that a row starts from, where it names one."""
+        start = self.campaign.by_key[wildcards.candidate].start
+        return [start] if start else []
 
     def native_records(self, wildcards) -> dict[str, list[str]]:
         """Loaded slabs and molecules of the native baselines on the same socket."""
@@ -485,6 +528,12 @@ class Plan:
             return estimate("eos", bulk_size(ions, self.protocol))
         if stage == "phase":
             return estimate("clean", phase_size(place["phase"], self.protocol))
+        if stage == "metal":
+            return estimate("eos", metal_size(place["metal"], self.protocol))
+        if stage == "halogen":
+            return estimate(
+                "molecule", molecule_size(composition_of(place["halogen"]), self.protocol)
+            )
         if stage == "reservoir":
             return estimate("eos", salt_size(ions, self.protocol))
         atoms = self.ligand_atoms(host, place)
@@ -514,6 +563,9 @@ class Plan:
                 place |= {"reference": next(iter(self.references_of(place["host"])), "HBr-0")}
             if stage == "phase":
                 place |= {"phase": next(iter(self.phases(place["host"]).values()), "PbBr2")}
+            if stage in ("metal", "halogen"):
+                ions = self._host_ions[place["host"]]
+                place |= {"metal": ions["B"], "halogen": f"{ions['X']}2"}
             if stage == "doped":
                 place |= {"cell": self.campaign.substitution.cell}
             if stage in ("hop", "hopend", "band"):

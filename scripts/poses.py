@@ -17,6 +17,7 @@ def main(argv=None) -> None:
     arguments.add_argument("--halide", required=True)
     arguments.add_argument("--socket", required=True, type=Path)
     arguments.add_argument("--pristine", required=True, type=Path)
+    arguments.add_argument("--start", nargs="*", default=[], help="the one pose, where it is known")
     options = arguments.parse_args(argv)
     protocol = step.protocol(options)
     toy = protocol.engine == "toy"
@@ -47,6 +48,7 @@ def main(argv=None) -> None:
         out=Path(options.out),
         toy=toy,
         blocked="; ".join(bad),
+        start=next(iter(options.start), None),
     )
     kept = [pose.id for pose in record.poses if pose.kept]
     step.say(f"poses: {record.status} {record.reason} {len(record.poses)} placed, kept {kept}")

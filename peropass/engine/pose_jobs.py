@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 from ase import Atoms
+from ase.io import read
 
 from peropass.chemistry.model import LigandModel
 from peropass.config import CandidateSettings, PoseSettings
 from peropass.engine import xtb
+from peropass.engine.freedom import free_atoms
 from peropass.engine.jobs import write_structure
 from peropass.engine.work import (
     RESULT,
@@ -19,7 +22,7 @@ from peropass.engine.work import (
     work_folder,
 )
 from peropass.errors import BuildError, EngineError, InputError, PeropassError
-from peropass.ids import digest, structure_hash
+from peropass.ids import digest, file_sha256, structure_hash
 from peropass.records import (
     Address,
     Pose,
@@ -32,9 +35,10 @@ from peropass.records import (
 from peropass.revisions import REVISIONS
 from peropass.surfaces.defects import locate_holes, make_site
 from peropass.surfaces.funnel import SAME_ENERGY_EV, FunnelResult, run_funnel
-from peropass.surfaces.poses import PoseSet, generate_poses
+from peropass.surfaces.poses import PlacedPose, PoseSet, generate_poses
 
 MINIMUM_RELAXED_POSES = 2
+SAME_CELL_ANG = 1e-4
 
 
 def run(
@@ -49,13 +53,14 @@ def run(
     out: Path,
     toy: bool = False,
     blocked: str = "",
+    start: str | None = None,
 ) -> PosesRecord:
     """Place, score and keep; writes the kept structures as `k0.build.extxyz`, ... and the record last.
 
     A finished funnel with the same inputs, also one that was taken over from another campaign, is read and not repeated;
     `entry` is the digest of the ligand's entry in the library, which is one of them.
     A candidate that cannot be placed gives a record of status `failed` with the reason. `toy` skips the cheap tier.
-    `blocked` says why a slab is None.
+    `blocked` says why a slab is None. `start` names the file of a loaded slab that is taken as the one pose.
     """
     watch = Stopwatch(out.parent / "poses.cost.json")
     if socket is None or pristine is None:
@@ -67,6 +72,7 @@ def run(
         "entry": entry,
         "halide": halide,
         "toy": toy,
+        **({"start": file_sha256(start)} if start else {}),
     }
     identity = digest([_identity(socket, settings, candidate), place], 16)
     folder = work_folder(out, identity)
@@ -84,6 +90,7 @@ def run(
                 watch=watch,
                 toy=toy,
                 identity=identity,
+                start=start,
             )
             _publish(record, out.parent, folder / RESULT)
         else:
@@ -104,14 +111,19 @@ def _funnel(
     watch: Stopwatch,
     toy: bool,
     identity: str,
+    start: str | None,
 ) -> PosesRecord:
     common = {"address": address, "toy": toy}
     progress = Progress(out.parent / "poses.progress.json", "poses")
     progress.update(force=True, n_atoms=len(socket))
     try:
         model = _model(candidate, settings, halide)
-        placed = _placed(socket, pristine, address.site, model, settings)
-        scores = _scores(placed, settings, toy)
+        if start:
+            placed = PoseSet([known_pose(start, socket, model)], filters=[])
+            scores = unscored(placed, f"known minimum: {start}")
+        else:
+            placed = _placed(socket, pristine, address.site, model, settings)
+            scores = _scores(placed, settings, toy)
     except (BuildError, InputError, EngineError) as error:
         progress.finish()
         return _unplaced(out, common, watch, "failed", str(error))
@@ -125,13 +137,13 @@ def _funnel(
     )
     for rank, kept in enumerate(chosen.kept):
         write_structure(chosen.structures[kept], out.parent / f"k{rank}.build.extxyz")
-    off = toy or settings.xtb == "none"
+    off = toy or settings.xtb == "none" or bool(start)
     record = PosesRecord(
         **common,
         status="ok",
         provenance=_provenance(watch, socket, identity),
         method="none" if off else xtb.describe(settings.xtb, [pose.atoms for pose in placed.poses]),
-        descriptors=_descriptors(model, settings, dipole=not off),
+        descriptors=_descriptors(model, settings, dipole=not (toy or settings.xtb == "none")),
         filters=chosen.filters,
         poses=[_with_file(pose) for pose in chosen.poses],
         recall=None
@@ -204,17 +216,52 @@ def _fills_the_site(model: LigandModel) -> bool:
 def _scores(placed: PoseSet, settings: PoseSettings, toy: bool) -> list[xtb.XtbScore]:
     structures = [pose.atoms for pose in placed.poses]
     if toy or settings.xtb == "none":
-        return [
-            xtb.XtbScore(
-                energy_xtb_eV=None,
-                accepted=False,
-                reason="cheap tier is off",
-                method="none",
-                atoms=atoms,
-            )
-            for atoms in structures
-        ]
+        return unscored(placed, "cheap tier is off")
     return score_and_relax(structures, settings)
+
+
+def unscored(placed: PoseSet, reason: str) -> list[xtb.XtbScore]:
+    """Scores without energies."""
+    return [
+        xtb.XtbScore(
+            energy_xtb_eV=None, accepted=False, reason=reason, method="none", atoms=pose.atoms
+        )
+        for pose in placed.poses
+    ]
+
+
+def known_pose(file: str, socket: Atoms, model: LigandModel) -> PlacedPose:
+    """The loaded slab of `file` as a pose: a minimum found elsewhere, in the cell of `socket`, with its held atoms where they are.
+
+    Raises
+    ------
+    InputError
+        Other atoms than those of the socket and the ligand, another cell, or other places of the held atoms.
+    """
+    atoms = read(file, format="extxyz")
+    whole = socket.copy()
+    for part in model.parts:
+        whole += part.conformers[0]
+    if sorted(atoms.numbers) != sorted(whole.numbers):
+        raise InputError(
+            f"{file}: atoms", atoms.get_chemical_formula(), whole.get_chemical_formula()
+        )
+    if not np.allclose(atoms.cell.array, socket.cell.array, atol=SAME_CELL_ANG):
+        raise InputError(
+            f"{file}: cell", atoms.cell.cellpar().round(4).tolist(), "that of the socket"
+        )
+    held = np.setdiff1d(np.arange(len(socket)), free_atoms(socket))
+    if not np.allclose(atoms.positions[held], socket.positions[held], atol=SAME_CELL_ANG):
+        raise InputError(f"{file}: held atoms", "other places", "those of the socket, in its order")
+    return PlacedPose(
+        id="start",
+        motif="known",
+        anchor="-",
+        conformer=0,
+        atoms=atoms,
+        orientation="known",
+        lift_ang=0.0,
+    )
 
 
 def score_and_relax(
@@ -291,7 +338,7 @@ def _identity(socket: Atoms, settings: PoseSettings, candidate: CandidateSetting
         {
             "socket": structure_hash(socket),
             "settings": settings.model_dump(),
-            "candidate": candidate.model_dump(exclude={"role", "name"}),
+            "candidate": candidate.model_dump(exclude={"role", "name", "start"}),
             "revision": REVISIONS["poses"],
         },
         16,

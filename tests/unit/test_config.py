@@ -82,6 +82,15 @@ def test_a_role_or_a_name_is_no_input_of_a_calculation(load):
     )
 
 
+def test_a_start_is_no_input_of_a_molecule_and_has_to_be_there(load):
+    other = copy.deepcopy(CAMPAIGN)
+    other["candidates"][0]["start"] = "results/reference/cspbbr3/campaign.json"
+    assert parameters(*load(other)) == parameters(*load(CAMPAIGN))
+    other["candidates"][0]["start"] = "results/none.extxyz"
+    with pytest.raises(InputError, match=r"candidates\.0\.start.*none\.extxyz"):
+        load(other)
+
+
 @pytest.mark.parametrize(
     ("block", "key", "value"),
     [("slab", "height_ang", 27.0), ("slab", "layers", 5), ("slab", "lateral", "2x2")],

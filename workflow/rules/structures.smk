@@ -28,6 +28,7 @@ rule poses:
     input:
         socket=plan.path(paths.CLEAN),
         pristine=plan.path(paths.PRISTINE),
+        start=plan.start,
     output:
         record=plan.path(paths.POSES),
     log:
@@ -52,5 +53,5 @@ rule poses:
     shell:
         "python -m scripts.poses --address {params.address:q} --protocol {params.protocol:q}"
         " --poses {params.poses:q} --candidate {params.candidate:q} --library {params.library:q} --halide {params.halide:q}"
-        " --socket {input.socket:q} --pristine {input.pristine:q} --revision {params.revision}"
+        " --socket {input.socket:q} --pristine {input.pristine:q} --start {input.start:q} --revision {params.revision}"
         " --out {output.record:q} >> {log:q} 2>&1"

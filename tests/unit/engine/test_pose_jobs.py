@@ -3,10 +3,11 @@
 from pathlib import Path
 
 import pytest
-from ase.io import read
+from ase.io import read, write
 
 from peropass.config import CandidateSettings, PoseSettings
 from peropass.engine import pose_jobs
+from peropass.ids import structure_hash
 from peropass.records import Address
 from peropass.reuse import reuse
 
@@ -16,7 +17,7 @@ FACE = (
 PLACE = "toy/CsPbBr3-cubic/001-CsX/V-CsX/kx/poses.record.json"
 
 
-def place(folder: Path, *, settings=None, ligand="kx", entry="1", campaign="c"):
+def place(folder: Path, *, settings=None, ligand="kx", entry="1", campaign="c", start=None):
     return pose_jobs.run(
         read(FACE / "V-CsX/none/none/relax.final.extxyz"),
         read(FACE / "pristine/none/none/relax.final.extxyz"),
@@ -27,6 +28,7 @@ def place(folder: Path, *, settings=None, ligand="kx", entry="1", campaign="c"):
         address=Address(campaign=campaign, protocol="toy", site="V-CsX", candidate=ligand),
         out=folder / PLACE,
         toy=True,
+        start=start,
     )
 
 
@@ -74,3 +76,47 @@ def test_a_failed_placement_is_tried_again(tmp_path, funnels, monkeypatch):
         assert place(tmp_path).status == "failed"
     assert place(tmp_path).status == "ok"
     assert len(funnels) == 2
+
+
+KNOWN = FACE / "V-CsX/kx/k0/relax.final.extxyz"
+
+
+def test_a_known_minimum_is_the_one_pose(tmp_path, funnels):
+    placed = place(tmp_path)
+    given = place(tmp_path, start=str(KNOWN))
+    assert len(funnels) == 2  # another identity than the placed ones
+    assert given.provenance.physics_hash != placed.provenance.physics_hash
+    assert [(pose.kept, pose.file) for pose in given.poses] == [(True, "k0.build.extxyz")]
+    assert str(KNOWN) in given.poses[0].reason
+    built = read((tmp_path / PLACE).with_name("k0.build.extxyz"))
+    known = read(KNOWN)
+    assert structure_hash(built) == structure_hash(known)
+    assert list(built.arrays["fragment"]) == list(known.arrays["fragment"])
+
+
+def altered(tmp_path, change):
+    atoms = read(KNOWN)
+    change(atoms)
+    write(tmp_path / "start.extxyz", atoms, format="extxyz")
+    return place(tmp_path, start=str(tmp_path / "start.extxyz"))
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (
+            lambda atoms: atoms.set_chemical_symbols(
+                ["Na" if s == "K" else s for s in atoms.symbols]
+            ),
+            "Na",
+        ),
+        (lambda atoms: atoms.set_cell(atoms.cell * 1.01), "cell"),
+        (lambda atoms: atoms.positions.__setitem__(0, atoms.positions[0] + 0.01), "held atoms"),
+    ],
+    ids=["another ligand", "another cell", "moved held atoms"],
+)
+def test_a_start_that_is_not_of_this_row_is_a_row_with_its_reason(tmp_path, change, told):
+    record = altered(tmp_path, change)
+    assert record.status == "failed"
+    assert told in record.reason
+    assert "start.extxyz" in record.reason

@@ -94,6 +94,10 @@ def test_sources_list_every_structure_file_with_its_hash():
         content = (STRUCTURES / folder / f"{name}.yaml").read_bytes()
         assert row["sha256"] == hashlib.sha256(content).hexdigest(), row["file"]
         assert row["doi"] == load_host(name, STRUCTURES / folder).source.doi
+    for file in sorted((STRUCTURES / "starts").iterdir()):
+        row = rows[f"starts/{file.name}"]
+        assert row["sha256"] == hashlib.sha256(file.read_bytes()).hexdigest(), row["file"]
+        assert row["origin"]
 
 
 def test_one_cubic_cell_stands_for_cubic_phases_of_elements_alone():
