@@ -21,6 +21,8 @@ wildcard_constraints:
     site=r"[A-Za-z0-9-]+",
     candidate=r"(?!none/)[A-Za-z0-9-]+",
     reference=r"[A-Za-z0-9-]+",
+    metal=r"[A-Za-z]+",
+    halogen=r"[A-Za-z]+2",
     pose=r"k\d+",
     part=r"slab|ligand",
     hop=r"[A-Za-z0-9-]+",

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from peropass.analysis.controls import deepest_trap, may_survive, survives
 from peropass.errors import RecordError
-from peropass.records import ControlRow, ControlsRecord, SiteRecord, read_record
+from peropass.records import ControlRow, ControlsRecord, PotentialPoint, SiteRecord, read_record
 
 Pairs = list[tuple[ControlRow, SiteRecord | None]]
 WINDOW_WORDS = {"surface": "Surface energies", "formation": "Formation energies of the defects"}
@@ -227,10 +227,22 @@ def _gaps(site: SiteRecord, *by_level: float | None) -> str:
     )
 
 
+def _formation(point: PotentialPoint) -> str:
+    """A number, or the range from halide-poor to halide-rich with the phases that end it."""
+    ends = point.halide
+    if ends is None:
+        return _number(point.formation_eV, 2)
+    return (
+        f"{ends.poor_formation_eV:.2f} ({ends.poor_phase}, mu({ends.rich_phase.rstrip('2')}) {ends.poor_mu_eV:.2f}) "
+        f"... {ends.rich_formation_eV:.2f} ({ends.rich_phase}, 0)"
+    )
+
+
 def _thermo(pairs: Pairs) -> list[str]:
     lines = [
         "At each phase that ends the chemical potentials (section 7 of [traps.md](traps.md)); defects per cell, pristine slabs in J/m2 as the mean of",
-        "a relaxed and a frozen face.",
+        "a relaxed and a frozen face. A defect that lacks or adds halogens beyond neutral salts has a range: the chemical potential of the halogen runs from where a metal",
+        "precipitates to where the halogen evolves as a gas; the phases at either end stand beside the numbers.",
         "",
         "| slab | in equilibrium with | mu(AX) - E(AX) / eV | inside the window | formation / eV | surface / J/m2 |",
         "|---|---|---|---|---|---|",
@@ -243,7 +255,7 @@ def _thermo(pairs: Pairs) -> list[str]:
             inside = {True: "yes", False: "no", None: "not known"}[point.inside]
             lines.append(
                 f"| {_slab(row)} | {point.phase} | {point.dmu_eV:.3f} | {inside} | "
-                f"{_number(point.formation_eV, 2)} | {_number(point.surface_J_per_m2)} |"
+                f"{_formation(point)} | {_number(point.surface_J_per_m2)} |"
             )
         if site.thermo_note:
             notes.append(f"- {_slab(row)}: {site.thermo_note}")

@@ -70,16 +70,22 @@ def site_record(
 
 
 def bulk_records(place: Place) -> list[EosRecord | CalculationRecord]:
-    """Host, reservoir and competing phases that are there."""
+    """Host, reservoir, competing phases, metals and halogen gas that are there."""
     found: list[EosRecord | CalculationRecord] = [
         record
         for pattern in (paths.BULK, paths.RESERVOIR)
         if (record := place.read(EosRecord, pattern)) is not None
     ]
-    folder = place.file(paths.PHASE, phase="x").parent.parent
-    for file in sorted(folder.glob("*/relax.record.json")):
-        found.append(place.read(CalculationRecord, paths.PHASE, phase=file.parent.name))
-    return found
+    found += _all_of(place, CalculationRecord, paths.PHASE, "phase")
+    found += _all_of(place, EosRecord, paths.METAL, "metal")
+    return found + _all_of(place, CalculationRecord, paths.HALOGEN, "halogen")
+
+
+def _all_of(place: Place, kind: type[Record], pattern: str, wildcard: str) -> list:
+    """Every record of one pattern, by the name of its folder."""
+    example = place.file(pattern, **{wildcard: "x"})
+    files = sorted(example.parent.parent.glob(f"*/{example.name}"))
+    return [place.read(kind, pattern, **{wildcard: file.parent.name}) for file in files]
 
 
 def _unusable(records: dict[str, Record | None]) -> dict:

@@ -34,7 +34,7 @@ PRIORITY = {
     "levels_loaded": 45,
 }
 PRIORITY |= {"hop": 30, "hopend": 25, "band": 20}
-PRIORITY |= {"doped": 15, "phase_source": 5}
+PRIORITY |= {"doped": 15, "phase_source": 5, "bulk_metal": 5, "halogen": 5}
 PRIORITY |= {"levels_clean": 40, "molecule": 30, "reservoir": 20, "reference": 20}
 DECLARED = ("eos", "relax", "levels", "fragment-slab", "fragment-ligand", "poses", "thermo", "band")
 
@@ -147,6 +147,9 @@ def _host_jobs(plan: Plan, host: str) -> list[PlannedJob]:
     for phase in plan.phases(host).values():
         output, place = path(paths.PHASE, phase=phase), {"host": host, "phase": phase}
         jobs.append(PlannedJob("phase", output, plan.cost("phase", place), (jobs[0].output,)))
+    for output, stage, place in plan.element_records(host):
+        rule = {"metal": "bulk_metal"}.get(stage, stage)
+        jobs.append(PlannedJob(rule, output, plan.cost(stage, place)))
     if plan.campaign.controls:
         return jobs
     for key in plan.campaign.by_key:

@@ -422,6 +422,16 @@ class TrapReport(Part):
     checks: list[Check] = Field(default_factory=list)
 
 
+class HalideEnds(Part):
+    """Formation energy of a defect at both ends of the halide's chemical potential; mu(X) is relative to half an X2 molecule."""
+
+    poor_phase: str = Field(description="metal that precipitates at the halide-poor end, e.g. `Pb`")
+    rich_phase: str = Field(description="gas at the halide-rich end, e.g. `Br2`")
+    poor_mu_eV: float = Field(description="mu(X) - E(X2) / 2 at the poor end; the rich end is 0")
+    poor_formation_eV: float = Field(description="per cell, at the poor end")
+    rich_formation_eV: float = Field(description="per cell, at the rich end")
+
+
 class PotentialPoint(Part):
     """What one end of the chemical potentials makes of a slab; None where a term is missing."""
 
@@ -430,8 +440,14 @@ class PotentialPoint(Part):
     inside: bool | None = Field(
         default=None, description="no other phase is more stable here; None where one is not known"
     )
-    formation_eV: float | None = Field(default=None, description="of the defect, per cell")
+    formation_eV: float | None = Field(
+        default=None, description="of a defect made of neutral salts, per cell"
+    )
     surface_J_per_m2: float | None = Field(default=None, description="of a pristine slab")
+    halide: HalideEnds | None = Field(
+        default=None,
+        description="of a defect that lacks or adds halogens beyond neutral salts: both ends of mu(X)",
+    )
 
 
 class Formability(Part):

@@ -36,6 +36,9 @@ from peropass.validation import load_yaml, validated
 
 COST_MODEL_FILE = Path(__file__).resolve().parents[1] / "config" / "cost-model.yaml"
 PSEUDOCUBIC_ANG = {"F": 5.2, "Cl": 5.6, "Br": 5.9, "I": 6.3}  # only sizes an estimate
+METAL_MESH = (
+    8  # points per axis of a metal's cubic cell, as the engine's rule gives for lead and caesium
+)
 LEVELS_BUFFER = 8  # bands above the listed ones, as in the engine
 RUNTIME_SAFETY = 4.0  # times the expected time: a request, not an estimate
 LEAST_RUNTIME_MIN = 10
@@ -217,6 +220,11 @@ def salt_size(ions: Mapping[str, str], protocol: Protocol) -> Size:
     """One formula unit of the reservoir AX."""
     volume = 0.38 * PSEUDOCUBIC_ANG[ions["X"]] ** 3
     return _cell({ions["A"]: 1, ions["X"]: 1}, volume, protocol, _cubic(protocol))
+
+
+def metal_size(element: str, protocol: Protocol) -> Size:
+    """A metal in a cubic cell, four atoms of 40 A^3, which only sizes an estimate, with the points of its dense mesh."""
+    return _cell({element: 4}, 160.0, protocol, _irreducible_cubic(METAL_MESH))
 
 
 def cell_size(

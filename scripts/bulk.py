@@ -1,4 +1,4 @@
-"""Equation of state of a cubic host or reservoir phase."""
+"""Equation of state of a cubic host, reservoir phase or metal."""
 
 from peropass import published, step
 from peropass.engine import equation_of_state
@@ -13,13 +13,12 @@ def main(argv=None) -> None:
     protocol = step.protocol(options)
     phase = load_host(options.phase, STRUCTURES / options.folder)
     reference = published.lookup("lattice_constant", phase.name, protocol.energy.xc)
-    job = step.dft_job(
-        options,
-        role="bulk",
-        stage="bulk",
-        setting=equation_of_state.bulk_setting(protocol),
-        relax=False,
+    setting = (
+        equation_of_state.metal_setting(phase.cell.a_ang)
+        if phase.phase == "metal"
+        else equation_of_state.bulk_setting(protocol)
     )
+    job = step.dft_job(options, role="bulk", stage="bulk", setting=setting, relax=False)
     record = equation_of_state.run(
         bulk(phase),
         job,

@@ -17,6 +17,8 @@ from peropass.analysis.surface_thermo import (
     Phases,
     chemical_window,
     defect_formation_energy,
+    halide_window,
+    halides_beyond_salts,
     phases_from_records,
     surface_energy,
 )
@@ -24,6 +26,7 @@ from peropass.errors import AnalysisRefused, MissingTerm, SettingsMismatch
 from peropass.records import (
     CalculationRecord,
     EosRecord,
+    HalideEnds,
     LevelsRecord,
     PotentialPoint,
 )
@@ -119,8 +122,9 @@ def thermo_fields(
 ) -> dict:
     """Fields of a `SiteRecord` that follow from energies: at each phase that ends the chemical potentials.
 
-    A phase that is missing or failed gives no point. Formation energies hold for defects that are made by
-    removing neutral salts of the host; others need a halide potential and are left out with the reason.
+    A phase that is missing or failed gives no point. Defects that are made by removing neutral salts of the host have one
+    formation energy at each; others have a range from halide-poor to halide-rich, and are left out with the reason where
+    metal B or X2 was not computed.
     """
     removed = removed_atoms(pristine, system)
     fields: dict = {"removed": removed}
@@ -137,6 +141,8 @@ def thermo_fields(
         width = chemical_window(phases).width_eV
         if width < 0:
             notes.append(f"window empty: the host is unstable by {-width:.3f} eV in mu(AX)")
+    if phases.a is None and any(point.halide for point in points):
+        notes.append(f"no metallic {ions[0]}: the {ions[2]}-poor end is that of {ions[1]} alone")
     return {**fields, "points": points, "thermo_note": "; ".join(notes)}
 
 
@@ -211,26 +217,59 @@ def _point(
 ) -> PotentialPoint:
     _refuse_other_cell(pristine, system)
     at = np.array([dmu])
-    formation = surface = None
-    if removed:
-        formation = float(
-            defect_formation_energy(
-                system.energy.total_eV, pristine.energy.total_eV, removed, ions, phases, at
-            )[0]
-        )
+    values: dict = {}
+    if not removed:
+        values["surface_J_per_m2"] = _surface_energy(system, ions, phases, at)
+    elif halides_beyond_salts(removed, ions):
+        values["halide"] = _halide_ends(pristine, system, removed, ions, phases, at)
     else:
-        cell = np.array(system.cell_ang)
-        area = float(np.linalg.norm(np.cross(cell[0], cell[1])))
-        per_area = surface_energy(
-            system.energy.total_eV, dict(_composition(system)), area, ions, phases, at
+        energies = (system.energy.total_eV, pristine.energy.total_eV)
+        values["formation_eV"] = float(
+            defect_formation_energy(*energies, removed, ions, phases, at)[0]
         )
-        surface = float(per_area[0]) * EV_PER_ANG2_IN_J_PER_M2
-    return PotentialPoint(
-        phase=phase,
-        dmu_eV=dmu,
-        inside=inside,
-        formation_eV=formation,
-        surface_J_per_m2=surface,
+    return PotentialPoint(phase=phase, dmu_eV=dmu, inside=inside, **values)
+
+
+def _surface_energy(
+    system: CalculationRecord, ions: tuple[str, str, str], phases: Phases, at: np.ndarray
+) -> float:
+    """Surface energy in J/m2 at one value of dmu."""
+    cell = np.array(system.cell_ang)
+    area = float(np.linalg.norm(np.cross(cell[0], cell[1])))
+    composition = dict(_composition(system))
+    per_area = surface_energy(system.energy.total_eV, composition, area, ions, phases, at)
+    return float(per_area[0]) * EV_PER_ANG2_IN_J_PER_M2
+
+
+def _halide_ends(
+    pristine: CalculationRecord,
+    system: CalculationRecord,
+    removed: dict[str, int],
+    ions: tuple[str, str, str],
+    phases: Phases,
+    at: np.ndarray,
+) -> HalideEnds:
+    """Formation energies of a defect that is no set of salts at both ends of mu(X), at one value of dmu."""
+    surplus = halides_beyond_salts(removed, ions)
+    try:
+        window = halide_window(phases, at)
+    except MissingTerm:
+        lacking = [n for n, e in ((ions[1], phases.b), (f"{ions[2]}2", phases.x)) if e is None]
+        raise MissingTerm(
+            f"removed {removed}: {surplus:+d} {ions[2]} beyond neutral salts; the chemical potential of {ions[2]} "
+            f"is needed, and of its bounds {' and '.join(lacking)} {'is' if len(lacking) == 1 else 'are'} not among the phases"
+        ) from None
+    energies = (system.energy.total_eV, pristine.energy.total_eV)
+    poor, rich = (
+        float(defect_formation_energy(*energies, removed, ions, phases, at, potential)[0])
+        for potential in (window.poor_eV, window.rich_eV)
+    )
+    return HalideEnds(
+        poor_phase=ions["AB".index(window.poor_phases[0])],
+        rich_phase=f"{ions[2]}2",
+        poor_mu_eV=float(window.poor_eV[0] - window.rich_eV[0]),
+        poor_formation_eV=poor,
+        rich_formation_eV=rich,
     )
 
 

@@ -4,7 +4,8 @@ Neutral sets of ions are exchanged with salts, so one variable describes the env
 dmu = mu(AX) - E(AX bulk), with mu(AX) + mu(BX2) = E(host). It is bounded from above and below by the
 phases that would grow instead of the host. Energies are eV per formula unit; formation energies are
 positive where they cost energy. The construction is that of ab initio thermodynamics
-(10.1103/PhysRevB.65.035406) at 0 K without vibrations.
+(10.1103/PhysRevB.65.035406) at 0 K without vibrations. What is no neutral set of ions, e.g. a single halogen, needs a second
+variable, mu(X), between the metals that precipitate and the halogen gas that evolves.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from math import gcd
 
 import numpy as np
 
+from peropass.analysis.plane_waves import smooth_total_eV
 from peropass.errors import AnalysisRefused, MissingTerm, SettingsMismatch
 from peropass.records import CalculationRecord, EosRecord
 
@@ -23,13 +25,19 @@ EV_PER_ANG2_IN_J_PER_M2 = 16.02176634  # elementary charge / (1e-20 m2), exact s
 
 @dataclass(frozen=True)
 class Phases:
-    """Total energies in eV per formula unit; the ternary ones may be missing."""
+    """Total energies in eV per formula unit; the ternary ones may be missing, and the elements.
+
+    `a` and `b` are the metals, `x` is half an X2 molecule, all per atom.
+    """
 
     host: float
     ax: float
     bx2: float
     a4bx6: float | None = None
     ab2x5: float | None = None
+    a: float | None = None
+    b: float | None = None
+    x: float | None = None
 
     def formation_energy(self) -> float:
         """E(host) - E(AX) - E(BX2): negative where the host is stable against both salts."""
@@ -138,19 +146,44 @@ def defect_formation_energy(
     return energy
 
 
-def halide_window(
-    phases: Phases, dmu_eV: np.ndarray, *, a_metal: float, b_metal: float, half_x2: float
-) -> tuple[np.ndarray, np.ndarray]:
-    """Lowest and highest mu(X) (eV per atom) over dmu: bounded by the two metals and by X2 gas.
+@dataclass(frozen=True)
+class HalideWindow:
+    """Lowest and highest mu(X) at each dmu, arrays (n,) in eV per atom, and the metal ("A" or "B") that ends it below."""
 
-    Parameters
-    ----------
-    a_metal, b_metal, half_x2 : float
-        Energies in eV per atom of the metals and of half an X2 molecule.
+    poor_eV: np.ndarray
+    rich_eV: np.ndarray
+    poor_phases: tuple[str, ...]
+
+
+def halide_window(phases: Phases, dmu_eV: np.ndarray) -> HalideWindow:
+    """Range of mu(X) over dmu in which neither a metal precipitates nor X2 gas evolves.
+
+    X2: mu(X) <= E(X2) / 2
+    B:  mu(B) = mu(BX2) - 2 mu(X) <= E(B)              mu(X) >= (mu(BX2) - E(B)) / 2
+    A:  mu(A) = mu(AX) - mu(X) <= E(A)                 mu(X) >= mu(AX) - E(A)
+
+    The energy of metal A may be missing: the limit is then that of B alone.
+
+    Raises
+    ------
+    MissingTerm
+        Metal B or X2 was not computed.
+    AnalysisRefused
+        The range is empty: BX2 or AX decomposes into its elements.
     """
+    lacking = [name for name, energy in (("B", phases.b), ("X2", phases.x)) if energy is None]
+    if lacking:
+        raise MissingTerm(f"no {' and no '.join(lacking)} among the phases")
     ax, bx2 = salt_potentials(phases, dmu_eV)
-    lowest = np.maximum(ax - a_metal, (bx2 - b_metal) / 2)
-    return lowest, np.full_like(lowest, half_x2)
+    by_b = (bx2 - phases.b) / 2
+    by_a = np.full_like(by_b, -np.inf) if phases.a is None else ax - phases.a
+    poor, rich = np.maximum(by_a, by_b), np.full_like(by_b, phases.x)
+    if (poor > rich).any():
+        raise AnalysisRefused(
+            f"no range of the halide potential: its lower end lies {(poor - rich).max():.3f} eV above that of X2 gas"
+        )
+    names = ["A" if a > b else "B" for a, b in zip(by_a, by_b, strict=True)]
+    return HalideWindow(poor, rich, tuple(names))
 
 
 def surface_energy(
@@ -185,7 +218,7 @@ def surface_energy(
 def phases_from_records(
     records: list[EosRecord | CalculationRecord], ions: tuple[str, str, str]
 ) -> Phases:
-    """Energies per formula unit of the host and its competing phases, recognised by composition.
+    """Energies per formula unit of the host and its competing phases, elements per atom, recognised by composition.
 
     Of several polymorphs of one composition the lowest counts: a cubic host is no ground state, and against it the phases that compete with
     the tilted one would leave no window at all.
@@ -207,6 +240,9 @@ def phases_from_records(
         "bx2": {b: 1, x: 2},
         "a4bx6": {a: 4, b: 1, x: 6},
         "ab2x5": {a: 1, b: 2, x: 5},
+        "a": {a: 1},
+        "b": {b: 1},
+        "x": {x: 1},
     }
     energies: dict[str, float] = {}
     for record in records:
@@ -234,7 +270,12 @@ def _composition_and_energy(
     structure = record.final or record.initial
     if structure is None:
         raise MissingTerm(f"bulk phase {record.address.host}: no structure")
-    return structure.composition, record.energy.total_eV
+    return structure.composition, smooth_total_eV(record)
+
+
+def halides_beyond_salts(removed: dict[str, int], ions: tuple[str, str, str]) -> int:
+    """How many more halogens than the neutral salts of the metals take with them; raises as `defect_formation_energy`."""
+    return _in_salts(removed, ions)[2]
 
 
 def _in_salts(counts: dict[str, int], ions: tuple[str, str, str]) -> tuple[int, int, int]:

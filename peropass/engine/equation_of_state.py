@@ -43,6 +43,9 @@ from peropass.units import GPA_EV_PER_ANG3
 STRAINS = (-0.024, -0.012, 0.0, 0.012, 0.024)  # of the lattice constant
 CENTRED_WITHIN = 0.012  # the minimum must lie this close to the middle of the scanned range
 MOST_SHIFTS = 6
+# ASSUME points per axis times lattice constant of 40 A or more are enough for a metal: lead moves by less than 10 meV per atom beyond (docs/traps.md,
+# section 7). Insulators need 24 A.
+METAL_MESH_ANG = 40.0
 PUBLISHED_TOLERANCE_ANG = 0.02
 EQUILIBRIUM = "equilibrium.extxyz"
 
@@ -253,6 +256,12 @@ def _known_points(file: Path) -> dict[str, list[float]]:
 def bulk_setting(protocol) -> Setting:
     """k-points of a bulk cell: shifted (Gamma-free) even meshes converge faster for these insulators."""
     n = protocol.kpts_per_primitive_cell.bulk
+    return Setting(slab=False, kpts=(n, n, n), gamma_centred=False)
+
+
+def metal_setting(lattice_constant_ang: float) -> Setting:
+    """k-points of a cubic metal: an even mesh without Gamma, dense enough for a Fermi surface, whatever the protocol's is for insulators."""
+    n = 2 * math.ceil(METAL_MESH_ANG / lattice_constant_ang / 2)
     return Setting(slab=False, kpts=(n, n, n), gamma_centred=False)
 
 

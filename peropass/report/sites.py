@@ -165,28 +165,37 @@ def surface_figures(evidence: Sequence[SiteEvidence]) -> dict[str, Figure]:
     """Host -> figures of what the chemical potentials make of its surfaces and defects, where two phases are known."""
     figures: dict[str, Figure] = {}
     for host in sorted({one.record.address.host for one in evidence}):
-        records = [one.record for one in evidence if one.record.address.host == host]
+        records = [
+            one.record
+            for one in evidence
+            if one.record.address.host == host and len(one.record.points) > 1
+        ]
         for name, (what, label) in WINDOW_FIGURES.items():
-            chosen = [
-                record
-                for record in records
-                if len(record.points) > 1 and getattr(record.points[0], what) is not None
-            ]
-            if chosen:
-                figures[f"{host}.{name}"] = _window(chosen, what, label)
+            curves = {k: v for r in records for k, v in _curves(r, what).items()}
+            if curves:
+                figures[f"{host}.{name}"] = _window(records, curves, label)
     return figures
 
 
-def _window(records: Sequence[SiteRecord], what: str, label: str) -> Figure:
-    """One line per slab; window and limits are those of the host, hence the same in each record."""
+def _curves(record: SiteRecord, what: str) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """Name -> (dmu, values) of one slab; a defect that needs a halide potential has a line for either end of it."""
+    name = f"{record.address.termination} {record.address.site}"
+    ordered = sorted(record.points, key=lambda p: p.dmu_eV)
+    found = {name: [getattr(p, what) for p in ordered]}
+    if what == "formation_eV" and all(p.halide for p in ordered):
+        ends = [p.halide for p in ordered]
+        poor = ", ".join(dict.fromkeys(end.poor_phase for end in ends))
+        found[f"{name}, with {poor}"] = [end.poor_formation_eV for end in ends]
+        found[f"{name}, with {ends[0].rich_phase}"] = [end.rich_formation_eV for end in ends]
+    dmu = np.array([p.dmu_eV for p in ordered])
+    return {k: (dmu, np.array(v)) for k, v in found.items() if None not in v}
+
+
+def _window(
+    records: Sequence[SiteRecord], curves: dict[str, tuple[np.ndarray, np.ndarray]], label: str
+) -> Figure:
+    """The curves over the window; its limits are those of the host, hence the same in each record."""
     points = records[0].points
-    curves = {}
-    for record in records:
-        ordered = sorted(record.points, key=lambda p: p.dmu_eV)
-        curves[f"{record.address.termination} {record.address.site}"] = (
-            np.array([p.dmu_eV for p in ordered]),
-            np.array([getattr(p, what) for p in ordered]),
-        )
     return window_figure(
         curves,
         {p.phase: p.dmu_eV for p in points},
@@ -304,18 +313,29 @@ def _facts(record: SiteRecord) -> list[tuple[str, str]]:
             f"margin {ev(record.margin_eV)}",
         ),
     ]
-    for point in record.points:
-        value = (
-            f"{point.formation_eV:.2f} eV per cell"
-            if point.formation_eV is not None
-            else f"{point.surface_J_per_m2:.3f} J/m\u00b2"
-        )
-        what = "formation energy" if point.formation_eV is not None else "surface energy"
-        inside = {True: "", False: ", outside the window", None: ""}[point.inside]
-        facts.append((f"{what} with {point.phase}{inside}", value))
+    facts += [_point_fact(point) for point in record.points]
     if record.thermo_note:
         facts.append(("chemical potentials", record.thermo_note))
     return facts
+
+
+def _point_fact(point: PotentialPoint) -> tuple[str, str]:
+    """What a slab costs at one end of the chemical potentials; a range where the halide's own is free."""
+    inside = {True: "", False: ", outside the window", None: ""}[point.inside]
+    if point.surface_J_per_m2 is not None:
+        return (
+            f"surface energy with {point.phase}{inside}",
+            f"{point.surface_J_per_m2:.3f} J/m\u00b2",
+        )
+    if point.halide is not None:
+        ends = point.halide
+        value = (
+            f"{ends.poor_formation_eV:.2f} (with {ends.poor_phase}) to {ends.rich_formation_eV:.2f} "
+            f"(with {ends.rich_phase}) eV per cell"
+        )
+    else:
+        value = f"{point.formation_eV:.2f} eV per cell"
+    return f"formation energy with {point.phase}{inside}", value
 
 
 def write_site_figures(evidence: Sequence[SiteEvidence], folder: Path) -> list[Path]:

@@ -25,7 +25,7 @@ from peropass.surfaces.sites import exposed_ions, holes_by_coordination, surface
 Holes = dict[str, np.ndarray]
 ALLOWED_SITES = (
     "pristine, V-X, V-Cs, V-Pb, V-CsX, V-PbX2, V-X2, V-X3, V-Cs2X2 (halides of one Pb), Cs-Pb, Pb-Cs, Pb-X, ad-X, "
-    "ad-Pb, Frenkel-X, Frenkel-Cs, Schottky, M-Pb, M-Pb-deep, each of them also with -V-Cs, -V-X or -V-CsX (the host's own ions in place of Cs, Pb, X)"
+    "ad-Pb, Pb-dimer, Frenkel-X, Frenkel-Cs, Schottky, M-Pb, M-Pb-deep, each of them also with -V-Cs, -V-X or -V-CsX (the host's own ions in place of Cs, Pb, X)"
 )
 REMOVABLE = (
     ["A"],
@@ -97,6 +97,10 @@ def make_site(slab: Atoms, site: str, variant: int = 0) -> SiteStructure:
         from peropass.surfaces.paired_defects import make_paired_site
 
         return make_paired_site(slab, site)
+    if site.endswith("-dimer"):
+        from peropass.surfaces.dimers import make_dimer
+
+        return make_dimer(slab, site, variant)
     change = read_site(site, slab)
     if change == Change():
         return SiteStructure(site, slab.copy(), [], find_holes(slab, []))
@@ -165,7 +169,7 @@ def defect_variants(slab: Atoms, change: Change) -> list[tuple[tuple[int, ...], 
     choices = _choices(slab, change)
     if not choices:
         return []
-    maps = _permutations(slab)
+    maps = atom_permutations(slab)
     left, variants = dict.fromkeys(choices), []
     for choice in sorted(choices, key=lambda c: _preference(slab, c)):
         if choice not in left:
@@ -308,7 +312,7 @@ def _adatom_supports(slab: Atoms, symbol: str) -> list[int]:
     return []
 
 
-def _permutations(slab: Atoms) -> list[np.ndarray]:
+def atom_permutations(slab: Atoms) -> list[np.ndarray]:
     """For each symmetry operation of the top face, the index of the image of each atom."""
     cell, maps = slab.cell.array, []
     different = slab.numbers[:, None] != slab.numbers[None]
@@ -322,7 +326,7 @@ def _permutations(slab: Atoms) -> list[np.ndarray]:
 
 def _preference(slab: Atoms, choice: tuple[int, ...]) -> tuple[float, ...]:
     """Sort key: the nearest pair first, then denser surroundings, then handedness."""
-    signature = tuple(-value for value in _signature(slab, choice))
+    signature = tuple(-value for value in surroundings(slab, choice))
     if len(choice) != 2:
         return (0.0, *signature)
     vector = slab.positions[choice[1]] - slab.positions[choice[0]]
@@ -330,7 +334,7 @@ def _preference(slab: Atoms, choice: tuple[int, ...]) -> tuple[float, ...]:
     return (round(length, 1), *signature)
 
 
-def _signature(slab: Atoms, choice: tuple[int, ...]) -> tuple[float, float]:
+def surroundings(slab: Atoms, choice: tuple[int, ...]) -> tuple[float, float]:
     """Intrinsic scalar and handedness of the surroundings of a choice of atoms."""
     origin = slab.positions[choice[0]]
     towards = minimum_image(slab.positions[list(choice)] - origin, slab.cell.array)

@@ -66,12 +66,12 @@ class Host(Closed):
     """A crystalline phase: composition, symmetry and published cell.
 
     `ions` gives the formal charge of each element per role; `formula_units` is counted in the
-    conventional cell. For phases that are not perovskites (reservoirs, delta) a role may be missing.
+    conventional cell. For phases that are not perovskites (reservoirs, delta, metals) a role may be missing; metals have charge 0.
     """
 
     name: str
     polymorph: str
-    phase: Literal["cubic", "tetragonal", "orthorhombic", "delta", "reservoir"]
+    phase: Literal["cubic", "tetragonal", "orthorhombic", "delta", "reservoir", "metal"]
     space_group: int = Field(ge=1, le=230)
     setting: str = Field(default="", description="Hermann-Mauguin symbol of a non-standard setting")
     ions: dict[IonRole, dict[str, int]]

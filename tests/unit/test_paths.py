@@ -20,6 +20,8 @@ VALUES = {
     "pose": "k0",
     "part": "slab",
     "phase": "BX2",
+    "metal": "Pb",
+    "halogen": "Br2",
     "hop": "bare",
     "end": "start",
     "cell": "sqrt2x2",

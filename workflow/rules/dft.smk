@@ -77,6 +77,54 @@ rule phase:
         " --recompute {params.recompute:q} --out {output.record:q} >> {log:q} 2>&1"
 
 
+rule bulk_metal:
+    output:
+        record=plan.path(paths.METAL),
+    log:
+        plan.log("metal.{host}.{metal}"),
+    priority: 5
+    conda:
+        "../envs/peropass.yaml"
+    resources:
+        mem_mb=plan.memory("metal"),
+        runtime=plan.runtime("metal"),
+    params:
+        address=plan.metal_address,
+        protocol=plan.energy_params,
+        revision=plan.revision("bulk"),
+        recompute=plan.recompute(paths.METAL),
+    message:
+        "equation of state of metallic {wildcards.metal}"
+    shell:
+        "python -m scripts.bulk --address {params.address:q} --protocol {params.protocol:q}"
+        " --phase {wildcards.metal:q} --folder phases --revision {params.revision}"
+        " --recompute {params.recompute:q} --out {output.record:q} >> {log:q} 2>&1"
+
+
+rule halogen:
+    output:
+        record=plan.path(paths.HALOGEN),
+    log:
+        plan.log("halogen.{host}.{halogen}"),
+    priority: 5
+    conda:
+        "../envs/peropass.yaml"
+    resources:
+        mem_mb=plan.memory("halogen"),
+        runtime=plan.runtime("halogen"),
+    params:
+        address=plan.halogen_address,
+        protocol=plan.energy_params,
+        revision=plan.revision("molecule"),
+        recompute=plan.recompute(paths.HALOGEN),
+    message:
+        "gas-phase {wildcards.halogen}"
+    shell:
+        "python -m scripts.halogen --address {params.address:q} --protocol {params.protocol:q}"
+        " --halogen {wildcards.halogen:q} --revision {params.revision}"
+        " --recompute {params.recompute:q} --out {output.record:q} >> {log:q} 2>&1"
+
+
 rule molecule:
     output:
         record=plan.path(paths.MOLECULE),

@@ -256,3 +256,78 @@ def test_what_is_no_set_of_salts_is_left_out_with_the_reason(
 def test_a_failed_phase_is_named(slabs, bulk):
     found = thermo_fields(*slabs, [*bulk[:2], phase({"Pb": 1, "Br": 2}, 0.0, "failed")], IONS)
     assert "failed" in found["thermo_note"]
+
+
+# --- defects that are no set of salts ---------------------------------------------------------------------------
+
+LEAD_EV, CAESIUM_EV, BROMINE_EV = -4.0, -1.0, -3.0  # per atom, per atom, per molecule
+
+
+@pytest.fixture
+def elements():
+    return [
+        phase({"Pb": 4}, 4 * LEAD_EV),
+        phase({"Cs": 2}, 2 * CAESIUM_EV),
+        phase({"Br": 2}, BROMINE_EV),
+    ]
+
+
+def with_lead(whole, make_calculation, extra_eV):
+    """The slab with an adatom that costs `extra_eV` against metallic lead."""
+    energy = whole.energy.total_eV + LEAD_EV + extra_eV
+    return make_calculation({"Cs": 4, "Pb": 3, "Br": 8}, energy)
+
+
+def test_a_lead_adatom_comes_from_the_metal_at_the_halide_poor_end(
+    slabs, bulk, elements, make_calculation
+):
+    """There mu(Pb) is that of the metal whatever mu(CsBr) is; mu(Pb) falls by two halogens from one end to the other."""
+    found = thermo_fields(
+        slabs[0], with_lead(slabs[0], make_calculation, 0.7), [*bulk, *elements], IONS
+    )
+    ends = [point.halide for point in found["points"]]
+    assert len(ends) == 2
+    for end in ends:
+        assert (end.poor_phase, end.rich_phase) == ("Pb", "Br2")
+        assert end.poor_formation_eV == pytest.approx(0.7)
+        assert end.rich_formation_eV - end.poor_formation_eV == pytest.approx(-2 * end.poor_mu_eV)
+    assert all(point.formation_eV is None for point in found["points"])
+
+
+def test_a_halide_vacancy_is_dear_where_the_halogen_is_plentiful(
+    slabs, bulk, elements, make_calculation
+):
+    """At the rich end the halogen leaves as half a molecule; in equilibrium with PbBr2 the poor end is half its heat of formation below."""
+    energy = slabs[0].energy.total_eV - BROMINE_EV / 2 + 3.0
+    holed = make_calculation({"Cs": 4, "Pb": 2, "Br": 7}, energy)
+    found = thermo_fields(slabs[0], holed, [*bulk, *elements], IONS)
+    ends = {point.phase: point.halide for point in found["points"]}
+    assert [end.rich_formation_eV for end in ends.values()] == pytest.approx([3.0, 3.0])
+    heat = LEAD_SALT_EV - LEAD_EV - BROMINE_EV
+    assert ends["PbBr2"].poor_mu_eV == pytest.approx(heat / 2)
+    assert ends["PbBr2"].poor_formation_eV == pytest.approx(3.0 + heat / 2)
+    assert "thermo_note" in found
+    assert "metallic" not in found["thermo_note"]
+
+
+def test_without_metallic_caesium_the_poor_end_is_said_to_be_that_of_lead(
+    slabs, bulk, elements, make_calculation
+):
+    system = with_lead(slabs[0], make_calculation, 0.7)
+    found = thermo_fields(slabs[0], system, [*bulk, elements[0], elements[2]], IONS)
+    assert found["points"][0].halide.poor_formation_eV == pytest.approx(0.7)
+    assert "no metallic Cs: the Br-poor end is that of Pb alone" in found["thermo_note"]
+
+
+@pytest.mark.parametrize(("left_out", "named"), [(0, "Pb is not"), (2, "Br2 is not")])
+def test_a_range_needs_lead_and_halogen(slabs, bulk, elements, make_calculation, left_out, named):
+    """Fails closed: no number from one end alone."""
+    del elements[left_out]
+    system = with_lead(slabs[0], make_calculation, 0.7)
+    found = thermo_fields(slabs[0], system, [*bulk, *elements], IONS)
+    assert "points" not in found
+    assert f"{named} among the phases" in found["thermo_note"]
+
+
+def test_elements_move_no_formation_energy_of_a_neutral_set(slabs, bulk, elements):
+    assert thermo_fields(*slabs, bulk, IONS) == thermo_fields(*slabs, [*bulk, *elements], IONS)

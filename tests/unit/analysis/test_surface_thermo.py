@@ -1,5 +1,7 @@
 """Chemical potential window, formation energies and surface energies by their identities."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -101,11 +103,81 @@ def test_foreign_elements_are_refused():
         defect_formation_energy(-96.0, -100.0, {"Bi": -1}, IONS, PHASES, np.array([0.0]))
 
 
-def test_the_halide_range_ends_where_lead_metal_or_halogen_gas_forms():
-    low, high = halide_window(PHASES, np.array([0.0]), a_metal=-1.0, b_metal=-4.0, half_x2=-1.5)
-    _, bx2 = salt_potentials(PHASES, np.array([0.0]))
-    assert bx2[0] - 2 * low[0] == pytest.approx(-4.0)  # mu(Pb) equals the metal
-    assert high[0] == -1.5
+# the salts of PHASES lie 3.5 (AX) and 4.0 eV (BX2) below their elements: E(A) = -1.0, E(B) = -4.0, E(X2) / 2 = -1.5
+ELEMENTS = {"a": -1.0, "b": -4.0, "x": -1.5}
+LIMITED = replace(PHASES, **ELEMENTS)
+
+
+def potentials(phases, dmu, halide):
+    """mu(A), mu(B), mu(X) as the cost of taking one atom out of nothing."""
+    return [
+        defect_formation_energy(0.0, 0.0, {element: 1}, IONS, phases, dmu, halide)
+        for element in IONS
+    ]
+
+
+def test_every_corner_is_in_equilibrium_with_the_host_and_no_element_grows():
+    """mu(A) + mu(B) + 3 mu(X) = E(host); the element that ends the range is at its own energy, the others are below theirs."""
+    dmu = np.linspace(-0.3, 0.0, 7)
+    window = halide_window(LIMITED, dmu)
+    for end, halide in (("poor", window.poor_eV), ("rich", window.rich_eV)):
+        found = dict(zip("abx", potentials(LIMITED, dmu, halide), strict=True))
+        assert found["a"] + found["b"] + 3 * found["x"] == pytest.approx(np.full(7, PHASES.host))
+        for name, potential in found.items():
+            assert (potential <= ELEMENTS[name] + 1e-9).all(), (end, name)
+    assert found["x"] == pytest.approx(np.full(7, ELEMENTS["x"]))  # the rich end
+    poor = dict(zip("abx", potentials(LIMITED, dmu, window.poor_eV), strict=True))
+    assert set(window.poor_phases) == {"B"}
+    assert poor["b"] == pytest.approx(np.full(7, ELEMENTS["b"]))
+
+
+def test_the_metal_that_would_grow_first_ends_the_range():
+    """A metal A that binds 3 eV more strongly is reached before metal B."""
+    strong = replace(LIMITED, a=-4.0)
+    window = halide_window(strong, np.array([0.0]))
+    assert window.poor_phases == ("A",)
+    caesium, lead, _ = potentials(strong, np.array([0.0]), window.poor_eV)
+    assert caesium == pytest.approx([-4.0])
+    assert (lead < strong.b).all()
+
+
+def test_the_range_is_what_the_halogen_gains_in_the_salt():
+    """In equilibrium with BX2 its width is half the heat of formation of BX2, 4.0 eV; with AX alone it is that of AX."""
+    at_bx2 = np.array([chemical_window(PHASES).bounds_eV["BX2"]])
+    window = halide_window(LIMITED, at_bx2)
+    assert window.rich_eV - window.poor_eV == pytest.approx([4.0 / 2])
+    no_lead = halide_window(replace(LIMITED, b=1e3), np.array([0.0]))
+    assert no_lead.rich_eV - no_lead.poor_eV == pytest.approx([3.5])
+
+
+def test_a_pair_vacancy_is_its_two_vacancies_at_any_halide_potential():
+    """Far apart (energies add up) V-AX costs what V-A and V-X cost, whatever mu(X) is."""
+    dmu = np.array([-0.2, -0.2, -0.2])
+    halide = np.array([-3.4, -2.0, -1.5])
+    single = [
+        defect_formation_energy(-100.0 + cost, -100.0, {element: 1}, IONS, LIMITED, dmu, halide)
+        for element, cost in (("Cs", 2.5), ("Br", 4.1))
+    ]
+    pair = {"Cs": 1, "Br": 1}
+    together = defect_formation_energy(-100.0 + 6.6, -100.0, pair, IONS, LIMITED, dmu)
+    assert sum(single) == pytest.approx(together)
+    assert np.ptp(single[0]) > 1.0
+
+
+@pytest.mark.parametrize(("element", "named"), [("b", "no B"), ("x", "no X2")])
+def test_a_range_without_one_of_its_ends_is_refused(element, named):
+    with pytest.raises(MissingTerm, match=named):
+        halide_window(replace(LIMITED, **{element: None}), np.array([0.0]))
+
+
+def test_without_metal_a_the_other_one_ends_the_range():
+    window = halide_window(replace(LIMITED, a=None), np.array([0.0]))
+    assert window.poor_phases == ("B",)
+
+
+def test_a_salt_that_falls_apart_has_no_range():
+    with pytest.raises(AnalysisRefused, match="no range of the halide potential"):
+        halide_window(replace(LIMITED, b=-11.0), np.array([0.0]))
 
 
 def test_two_terminations_cost_the_cleavage_energy_together():
@@ -162,6 +234,22 @@ def test_phases_are_recognised_by_composition():
         IONS,
     )
     assert found == PHASES
+
+
+def test_elements_are_counted_by_the_atom():
+    """Four atoms in the cell of a cubic metal; the two of a halogen molecule give half of it."""
+    found = phases_from_records(
+        [
+            bulk({"Cs": 1, "Pb": 1, "Br": 3}, -17.3),
+            bulk({"Br": 1, "Cs": 1}, -6.0),
+            bulk({"Pb": 2, "Br": 4}, -22.0),
+            bulk({"Cs": 2}, -2.0),
+            bulk({"Pb": 4}, -16.0),
+            bulk({"Br": 2}, -3.0),
+        ],
+        IONS,
+    )
+    assert found == LIMITED
 
 
 @pytest.mark.parametrize("order", [1, -1])

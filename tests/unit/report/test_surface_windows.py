@@ -46,7 +46,7 @@ def evidence(gains):
     bulk = [read_record(file, EosRecord) for file in sorted(HOST.rglob("eos.record.json"))]
     tilted = read_record(HOST / "phases/CsPbBr3-ortho/relax.record.json", CalculationRecord)
     host = tilted.energy.total_eV / tilted.final.composition["Pb"]  # the ground state of the host
-    salt = next(b.energy.total_eV for b in bulk if b.composition["Br"] == 1)
+    salt = next(b.energy.total_eV for b in bulk if b.composition == {"Br": 1, "Cs": 1})
     bulk.append(tilted)
     lead_salt = host - salt + gains[0]
     bulk += [

@@ -8,6 +8,7 @@ import pytest
 import spglib
 
 from peropass.errors import InputError
+from peropass.surfaces.diatomics import diatomic_names, load_diatomic
 from peropass.surfaces.hosts import STRUCTURES, bulk, host_names, load_host, load_phase
 from peropass.surfaces.molecular_cations import placeholders
 
@@ -45,7 +46,7 @@ def test_bond_lengths_are_chemical(folder, name):
     np.fill_diagonal(distances, np.inf)
     ion = atoms.arrays["ion"]
     assert distances.min() > 2.6
-    if "B" in ion:
+    if "B" in ion and "X" in ion:
         assert distances[np.ix_(ion == "B", ion == "X")].min(axis=1).max() < 3.4
 
 
@@ -94,10 +95,38 @@ def test_sources_list_every_structure_file_with_its_hash():
         content = (STRUCTURES / folder / f"{name}.yaml").read_bytes()
         assert row["sha256"] == hashlib.sha256(content).hexdigest(), row["file"]
         assert row["doi"] == load_host(name, STRUCTURES / folder).source.doi
+    for name in diatomic_names():
+        row = rows[f"molecules/{name}.yaml"]
+        content = (STRUCTURES / "molecules" / f"{name}.yaml").read_bytes()
+        assert row["sha256"] == hashlib.sha256(content).hexdigest(), row["file"]
+        assert row["doi"] == load_diatomic(name).source.doi
     for file in sorted((STRUCTURES / "starts").iterdir()):
         row = rows[f"starts/{file.name}"]
         assert row["sha256"] == hashlib.sha256(file.read_bytes()).hexdigest(), row["file"]
         assert row["origin"]
+
+
+@pytest.mark.parametrize(("name", "neighbours"), [("Pb", 12), ("Cs", 8)])
+def test_metals_are_close_packed_or_body_centred(name, neighbours):
+    """12 nearest neighbours a / sqrt(2) away (fcc), 8 at sqrt(3) a / 2 (bcc)."""
+    metal = load_phase(name)
+    atoms = bulk(metal).repeat(3)
+    distances = np.sort(atoms.get_distances(0, range(1, len(atoms)), mic=True))
+    length = metal.cell.a_ang * (2**-0.5 if neighbours == 12 else 3**0.5 / 2)
+    assert distances[:neighbours] == pytest.approx(np.full(neighbours, length))
+    assert distances[neighbours] > 1.1 * length
+
+
+def test_halogens_are_single_bonds_and_grow_down_the_group():
+    """Bonds of twice the covalent radii (Cl 1.02, Br 1.20, I 1.39 A) within 6 %."""
+    found = [load_diatomic(name).atoms.get_distance(0, 1) for name in ("Cl2", "Br2", "I2")]
+    assert found == pytest.approx([2.04, 2.40, 2.78], rel=0.06)
+
+
+def test_a_halogen_that_nobody_wrote_down_is_one_line():
+    with pytest.raises(InputError, match="Br2, Cl2, I2") as error:
+        load_diatomic("At2")
+    assert "\n" not in str(error.value)
 
 
 def test_one_cubic_cell_stands_for_cubic_phases_of_elements_alone():
