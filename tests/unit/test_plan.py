@@ -77,6 +77,27 @@ def test_hops_are_planned_with_the_rest(in_toy_place, tmp_path):
     assert all(need in known for j in jobs for need in j.needs)
 
 
+def test_metals_and_halogen_are_planned_where_they_are_named(in_toy_place, tmp_path):
+    """One equation of state per metal, one molecule, and every site record waits for them; without the names nothing changes."""
+    text = Path("small.yaml").read_text()
+    before = {j.output for j in planned_jobs(Plan("small.yaml"))}
+    host = Plan("small.yaml").campaign.hosts[0]
+    named = tmp_path / "elements.yaml"
+    named.write_text(f"{text}\nphases: {{{host}: [A, B, X2]}}\n")
+    plan = Plan(str(named))
+    jobs = planned_jobs(plan)
+    new = {j.output: j for j in jobs if j.output not in before}
+    halogen = f"{plan.ions(host)['X']}2"
+    assert sorted(j.rule for j in new.values()) == ["bulk_metal", "bulk_metal", "halogen"]
+    assert {Path(output).parent.name for output in new} == {"Cs", "Pb", halogen}
+    assert {j.output for j in jobs if not j.output.endswith("build.extxyz")} == {
+        file for file, _ in plan.all_records()
+    }
+    for job in jobs:
+        if job.rule == "site" and f"/{host}/" in job.output:
+            assert set(new) <= set(job.needs)
+
+
 def test_the_first_native_of_the_campaign_is_the_baseline(in_toy_place, tmp_path):
     """Also where its name comes last in the alphabet: what the jobs are given keeps the order of the file."""
     data = yaml.safe_load(Path("small.yaml").read_text())

@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from peropass.analysis.plane_waves import smooth_total_eV
 from peropass.analysis.surface_thermo import (
     EV_PER_ANG2_IN_J_PER_M2,
     Phases,
@@ -250,6 +251,27 @@ def test_elements_are_counted_by_the_atom():
         IONS,
     )
     assert found == LIMITED
+
+
+def test_the_halogen_has_the_plane_wave_term_of_a_molecule_and_bulk_cells_have_none(
+    make_calculation,
+):
+    """A box of 9 A at 300 eV holds more or fewer plane waves than the smooth number."""
+    settings = {"mode": "pw", "ecut_eV": 300.0}
+    box = ((9.0, 0, 0), (0, 9.0, 0), (0, 0, 9.0))
+    molecule, cell = (
+        make_calculation({"Br": 2}, -3.0, role=role, settings=settings, cell_ang=box)
+        for role in ("molecule", "bulk")
+    )
+    salts = [
+        bulk({"Cs": 1, "Pb": 1, "Br": 3}, -17.3, settings="aaaa"),
+        bulk({"Br": 1, "Cs": 1}, -6.0, settings="aaaa"),
+        bulk({"Pb": 2, "Br": 4}, -22.0, settings="aaaa"),
+    ]
+    found = [phases_from_records([*salts, record], IONS).x for record in (molecule, cell)]
+    assert found[1] == -1.5
+    assert found[0] == pytest.approx(smooth_total_eV(molecule) / 2, abs=1e-12)
+    assert found[0] != -1.5
 
 
 @pytest.mark.parametrize("order", [1, -1])

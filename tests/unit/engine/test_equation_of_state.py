@@ -57,6 +57,18 @@ def cell(a):
     )
 
 
+@pytest.mark.parametrize("a_ang", [3.2, 4.951, 6.045, 8.0])
+def test_metals_have_an_even_mesh_of_forty_angstrom(a_ang):
+    """Whatever the cell: points times lattice constant is the reach of the mesh in real space."""
+    setting = eos.metal_setting(a_ang)
+    n = setting.kpts[0]
+    assert setting.kpts == (n, n, n)
+    assert n % 2 == 0
+    assert 40.0 <= n * a_ang < 40.0 + 2 * a_ang
+    assert setting.rigid
+    assert not setting.gamma_centred
+
+
 def test_scaling_keeps_fractional_coordinates():
     big = eos.scaled(cell(5.0), 6.0)
     assert big.cell.lengths() == pytest.approx([6, 6, 6])

@@ -11,6 +11,7 @@ from peropass.analysis.sites import trap_fields
 from peropass.records import (
     Address,
     ControlsRecord,
+    HalideEnds,
     LevelsRecord,
     PotentialPoint,
     Provenance,
@@ -20,7 +21,7 @@ from peropass.records import (
 )
 from peropass.report.collect import collect
 from peropass.report.page import build_report
-from peropass.report.sites import site_figures, surface_figures
+from peropass.report.sites import SiteEvidence, site_figures, site_view, surface_figures
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "analysis"))
 
@@ -131,3 +132,35 @@ def test_a_page_of_controls_needs_no_ranking(with_sites):
     assert 'id="ranking"' not in html
     assert "<script" not in html
     assert 'href="#controls"' in html
+
+
+def test_a_halide_vacancy_is_a_range_on_the_page_and_two_lines_in_the_figure():
+    """Numbers of both ends with their phases; lead ends the poor side, bromine the rich one."""
+    points = [
+        PotentialPoint(
+            phase=phase,
+            dmu_eV=dmu,
+            halide=HalideEnds(
+                poor_phase="Pb",
+                rich_phase="Br2",
+                poor_mu_eV=-1.5,
+                poor_formation_eV=poor,
+                rich_formation_eV=poor + 1.5,
+            ),
+        )
+        for phase, dmu, poor in (("CsBr", 0.0, 1.2), ("PbBr2", -0.3, 1.1))
+    ]
+    record = SiteRecord(
+        status="failed",
+        reason="no levels here",
+        address=Address(campaign="c", protocol="p", host="h", termination="t", site="V-X"),
+        provenance=PROVENANCE,
+        points=points,
+    )
+    one = SiteEvidence("x", record)
+    facts = dict(site_view(one).facts)
+    assert facts["formation energy with CsBr"] == "1.20 (with Pb) to 2.70 (with Br2) eV per cell"
+    figure = surface_figures([one])["h.formation"]
+    drawn = {line.get_label(): line.get_data() for line in figure.axes[0].lines}
+    assert drawn["t V-X, with Pb"][1] == pytest.approx([1.1, 1.2])
+    assert drawn["t V-X, with Br2"][1] == pytest.approx([2.6, 2.7])
