@@ -2,20 +2,25 @@
 
     python -m tests.bench.plain_runs                  # all that are missing, cheapest first
     python -m tests.bench.plain_runs csbr kx          # these two
+    python -m tests.bench.plain_runs --times 4        # none for more than four times the core-seconds that ours took
     python -m tests.bench.plain_runs --list           # what is there and what is under way
 
 Ten minutes to an hour or two per candidate on one core. Results go to results/bench, each written when it is finished; a run that was killed
-continues from its last ionic step when it is started again, one that fails is told and the others go on. A second process skips what another one works on.
+continues from its last ionic step when it is started again, one that fails is told and the others go on. One that was stopped by --times is kept
+as not converged and goes on when it is asked for more. A second process skips what another one works on.
 PEROPASS_BENCH_CAMPAIGN names the campaign folder from which the relaxed socket and the gas-phase molecules come (default: results/quickstart
 where it is finished, else results/reference/quickstart).
 """
 
+import argparse
 import fcntl
 import json
 import os
 import subprocess
 import sys
 from pathlib import Path
+
+from peropass.records import CalculationRecord, PosesRecord, read_record
 
 ROOT = Path(__file__).resolve().parents[2]
 CANDIDATES = ("kx", "csbr", "ma-br", "dbsa", "topo", "ddab", "znx2", "taurine")  # cheapest first
@@ -46,14 +51,41 @@ def finished(candidate: str) -> dict | None:
     return None
 
 
-def compute(candidate: str) -> str:
+def ours(candidate: str) -> dict:
+    """What the campaign's records say: poses and every relaxed pose."""
+    poses = read_record(site() / candidate / "poses.record.json", PosesRecord)
+    loaded = [
+        read_record(path, CalculationRecord)
+        for path in sorted((site() / candidate).glob("k*/relax.record.json"))
+    ]
+    usable = [record for record in loaded if record.status == "ok"]
+    best = min(usable, key=lambda record: record.energy.total_eV)
+    return {
+        "core_s": poses.provenance.core_s + sum(r.provenance.core_s for r in loaded),
+        "ionic_steps": sum(r.ionic_steps for r in loaded),
+        "scf_iterations": sum(r.scf_iterations for r in loaded),
+        "energy_eV": best.energy.total_eV,
+        "peak_MB": max(r.provenance.peak_MB for r in loaded),
+    }
+
+
+def is_enough(candidate: str, times: float) -> bool:
+    """Whether there is a converged run, or one that has cost `times` what ours did."""
+    run = finished(candidate)
+    if run is None:
+        return False
+    return run["converged"] or run["cpu_s"] >= times * ours(candidate)["core_s"]
+
+
+def compute(candidate: str, times: float) -> str:
     """Run the script, or continue its run; empty, or why there is no result."""
     KEPT.mkdir(parents=True, exist_ok=True)
     record = site().parents[1] / "molecules" / candidate / "relax.record.json"
     molecule = record.parent / json.loads(record.read_text())["final"]["file"]
     script = [sys.executable, str(ROOT / "tests" / "bench" / "plain_script.py")]
     socket = site() / "none" / "none" / "relax.final.extxyz"
-    arguments = [candidate, socket, KEPT / f"plain-{candidate}.json", molecule]
+    most = times * ours(candidate)["core_s"]
+    arguments = [candidate, socket, KEPT / f"plain-{candidate}.json", molecule, most]
     with open(KEPT / f"plain-{candidate}.lock", "w", encoding="utf-8") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -87,10 +119,15 @@ def told(candidate: str) -> str:
 
 def main(arguments: list[str]) -> int:
     """0 all results are there, 1 some are not."""
-    names = [a for a in arguments if not a.startswith("-")] or list(CANDIDATES)
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("names", nargs="*", default=list(CANDIDATES))
+    parser.add_argument("--times", type=float, default=float("inf"), help="most cost, ours being 1")
+    parser.add_argument("--list", action="store_true", help="compute nothing")
+    options = parser.parse_args(arguments)
     missing = 0
-    for name in names:
-        reason = "" if finished(name) or "--list" in arguments else compute(name)
+    for name in options.names:
+        enough = options.list or is_enough(name, options.times)
+        reason = "" if enough else compute(name, options.times)
         missing += finished(name) is None
         sys.stdout.write(told(name) + (f" ({reason})" if reason else "") + "\n")
         sys.stdout.flush()
