@@ -13,6 +13,7 @@ COMMANDS = {
     "run": "run a campaign with a live display; resumes, and does nothing when all is done",
     "reuse": "let a campaign find the finished calculations of another one",
     "plan": "jobs, core-hours, memory and disk of a campaign before it runs",
+    "analyse": "derive all numbers, errors and ranks of a campaign folder again from its calculations",
     "report": "rebuild the report of a campaign folder from its records",
     "compare": "which ranks moved between two runs, and why",
     "verify": "re-derive every derived number of a campaign folder and check its hashes",
@@ -61,6 +62,8 @@ def _dispatch(name: str, rest: list[str]) -> int:
         from peropass.reuse import main as run
     elif name == "plan":
         from peropass.plan import main as run
+    elif name == "analyse":
+        from peropass.derive import main as run
     elif name == "report":
         from peropass.rebuild import main as run
     elif name == "compare":

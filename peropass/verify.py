@@ -17,10 +17,12 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from peropass import gather, gather_sites, gather_substitution, paths
+from peropass import gather
+from peropass.analysis.ranking import csv_text
 from peropass.analysis.uncertainty import ErrorModel
 from peropass.config import ERROR_MODEL_FILE
-from peropass.errors import InputError, PeropassError, RecordError
+from peropass.derive import RANKING, TABLE, derivations, open_folder
+from peropass.errors import PeropassError
 from peropass.garbage import rare_sweeps
 from peropass.recompute import recompute
 from peropass.record_checks import Findings, Folder, check_record, check_versions
@@ -38,31 +40,7 @@ from peropass.records import (
 NUMBER_IN_WORDS = re.compile(r"[-+]?\d+\.\d+")
 RELATIVE_TOLERANCE = 1e-6  # the last digits of another processor
 ABSOLUTE_TOLERANCE = 1e-7
-RANKING = Path(paths.RANKING).name
 UNCOMPARED = ("provenance.started_utc", "provenance.command")
-
-
-def open_folder(root: Path) -> Folder:
-    """The folder with its campaign.
-
-    Raises
-    ------
-    InputError
-        No copy of the campaign lies in it, or it does not fit the schema.
-    """
-    file = root / Path(paths.CAMPAIGN_COPY).name
-    try:
-        copy = gather.CampaignCopy.model_validate_json(file.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise InputError(
-            str(root), "no campaign.json", "a campaign folder that was ranked"
-        ) from None
-    except ValidationError as error:
-        first = error.errors()[0]
-        raise InputError(
-            f"{file}: {'.'.join(map(str, first['loc']))}", first.get("input"), first["msg"]
-        ) from None
-    return Folder(root, copy)
 
 
 @rare_sweeps()
@@ -72,12 +50,11 @@ def verify(folder: Folder, any_versions: bool = False) -> Findings:
     records = _read_all(folder, findings)
     for file in records:
         check_record(folder, file, records, findings)
-    _check_sites(folder, records, findings)
     errors = stored_error_model(folder)
-    _check_substitution(folder, records, findings, errors)
     _note_other_errors(folder, errors, findings)
-    _check_candidates(folder, findings, errors)
-    _check_ranking(folder, findings, errors)
+    _check_dopants_are_asked_for(folder, records, findings)
+    _check_derived(folder, findings, errors)
+    _check_table(folder, findings)
     check_versions(folder, records, findings, any_versions)
     return findings
 
@@ -90,7 +67,7 @@ def stored_error_model(folder: Folder) -> ErrorModel | None:
     try:
         stored = read_record(folder.root / RANKING, RankingRecord, allow_toy=folder.toy)
         return ErrorModel.model_validate(stored.error_model)
-    except (PeropassError, ValidationError):  # `_check_ranking` says what is wrong
+    except (PeropassError, ValidationError):  # `_check_derived` says what is wrong
         return None
 
 
@@ -119,90 +96,56 @@ def _read_all(folder: Folder, findings: Findings) -> dict[Path, Record]:
 
 # --- what is derived from records ---------------------------------------------------------------------------
 
+COUNTED = {
+    SiteRecord: lambda r: {"sites": 1},
+    ControlsRecord: lambda r: {"controls": len(r.rows)},
+    SubstitutionRecord: lambda r: {"dopant numbers": len(r.rows)},
+    CandidateRecord: lambda r: {"reactions": len(r.reactions), "candidates": 1},
+    RankingRecord: lambda r: {"rows": len(r.rows)},
+}
 
-def _check_sites(folder: Folder, records: dict[Path, Record], findings: Findings) -> None:
-    """Site records, and the table of controls, derived again from levels and energies."""
-    protocol = folder.copy.protocol
-    for file, stored in records.items():
-        if isinstance(stored, SiteRecord):
-            derived = gather_sites.site_record(stored.address, protocol, "", folder.root)
-            findings.count("sites")
-            _compare(folder.short(file), stored, derived, findings)
-    campaign, table = folder.copy.campaign, folder.root / Path(paths.CONTROLS).name
-    if campaign.controls:
+
+def _check_derived(folder: Folder, findings: Findings, errors: ErrorModel | None) -> None:
+    """Every derived record against what follows from the records below it."""
+    for expected in derivations(folder, errors):
+        where = folder.short(expected.file)
         try:
-            stored = read_record(table, ControlsRecord, allow_toy=folder.toy)
+            stored = read_record(expected.file, expected.kind, allow_toy=folder.toy)
         except PeropassError as error:
-            findings.deviate(table.name, str(error).removeprefix(f"{table}: "))
-            return
-        slab = campaign.slab.model_dump()
-        derived = gather_sites.controls_record(
-            campaign.controls, campaign.campaign, protocol, slab, "", folder.root
-        )
-        findings.count("controls", len(derived.rows))
-        _compare(table.name, stored, _locked_as(stored, derived), findings)
+            findings.deviate(where, str(error).removeprefix(f"{expected.file}: "))
+            continue
+        try:
+            derived = expected.derive()
+        except PeropassError as error:
+            findings.deviate(where, f"cannot be derived again: {error}")
+            continue
+        for what, number in COUNTED[expected.kind](derived).items():
+            findings.count(what, number)
+        if expected.kind in (ControlsRecord, RankingRecord):
+            derived = _locked_as(stored, derived)
+        _compare(where, stored, derived, findings)
 
 
-def _check_substitution(
-    folder: Folder, records: dict[Path, Record], findings: Findings, errors: ErrorModel | None
+def _check_dopants_are_asked_for(
+    folder: Folder, records: dict[Path, Record], findings: Findings
 ) -> None:
-    """Numbers of the dopants, derived again from cells, slabs and salts."""
-    copy = folder.copy
-    for file, stored in records.items():
-        if not isinstance(stored, SubstitutionRecord):
-            continue
-        if copy.campaign.substitution is None:
-            findings.deviate(folder.short(file), "the campaign asks for no dopants")
-            continue
-        derived = gather_substitution.substitution_record(
-            stored.address, copy.protocol, copy.campaign.substitution,
-            copy.campaign.terminations, "", folder.root, errors,
-        )  # fmt: skip
-        findings.count("dopant numbers", len(derived.rows))
-        _compare(folder.short(file), stored, derived, findings)
+    if folder.copy.campaign.substitution is None:
+        for file, stored in records.items():
+            if isinstance(stored, SubstitutionRecord):
+                findings.deviate(folder.short(file), "the campaign asks for no dopants")
 
 
-def _check_candidates(folder: Folder, findings: Findings, errors: ErrorModel | None) -> None:
-    copy = folder.copy
-    for address in gather.addresses(copy.campaign):
-        file = gather.Place(address, folder.toy, folder.root).file(paths.CANDIDATE)
-        try:
-            stored = read_record(file, CandidateRecord, allow_toy=folder.toy)
-        except RecordError as error:
-            findings.deviate(folder.short(file), str(error).removeprefix(f"{file}: "))
-            continue
-        references = copy.references[address.host][address.candidate]
-        meta = gather.candidate_meta(copy.campaign, address.candidate, references)
-        candidate = copy.campaign.by_key[address.candidate]
-        try:
-            derived = gather.candidate_record(
-                address, copy.protocol, candidate, meta, file, "", folder.root, errors
-            )
-        except PeropassError as error:
-            findings.deviate(folder.short(file), f"cannot be derived again: {error}")
-            continue
-        findings.count("reactions", len(derived.reactions))
-        findings.count("candidates")
-        _compare(folder.short(file), stored, derived, findings)
-
-
-def _check_ranking(folder: Folder, findings: Findings, errors: ErrorModel | None) -> None:
-    from peropass.analysis.ranking import csv_text
-
-    file, table = folder.root / RANKING, folder.root / "ranking.csv"
+def _check_table(folder: Folder, findings: Findings) -> None:
+    """The CSV beside the ranking."""
+    table = folder.root / TABLE
     try:
-        stored = read_record(file, RankingRecord, allow_toy=folder.toy)
-        copy = folder.copy
-        derived = gather.ranked(copy.campaign, copy.protocol, folder.root, errors)
-    except PeropassError as error:
-        findings.deviate(RANKING, str(error).removeprefix(f"{file}: "))
-        return
-    findings.count("rows", len(derived.rows))
-    _compare(RANKING, stored, _locked_as(stored, derived), findings)
+        stored = read_record(folder.root / RANKING, RankingRecord, allow_toy=folder.toy)
+    except PeropassError:
+        return  # `_check_derived` says what is wrong
     if not table.exists():
-        findings.deviate("ranking.csv", "is missing")
+        findings.deviate(table.name, "is missing")
     elif table.read_text(encoding="utf-8").splitlines() != csv_text(stored).splitlines():
-        findings.deviate("ranking.csv", "is not the table of ranking.json")
+        findings.deviate(table.name, f"is not the table of {RANKING}")
 
 
 def _locked_as(stored: Record, derived: R) -> R:

@@ -1,11 +1,10 @@
 """Work folders travel whole, once, and only between different campaigns."""
 
 import json
-import shutil
 from pathlib import Path
 
 import pytest
-from campaign_folder import CAMPAIGN, run_campaign
+from campaign_folder import CAMPAIGN, copied, run_campaign
 
 from peropass.engine import equation_of_state, level_jobs, pose_jobs
 from peropass.engine import jobs as relaxation_jobs
@@ -54,11 +53,6 @@ def test_a_folder_that_is_not_there_or_is_the_same_is_refused(tmp_path):
 RESULTS = ("result.record.json", "initial.extxyz", "final.extxyz", "equilibrium.extxyz")
 
 
-def published(source, target):
-    """As scripts/publish-reference leaves a campaign: no work folders."""
-    return shutil.copytree(source, target, ignore=shutil.ignore_patterns("work-*", "logs"))
-
-
 def results(root):
     """What the jobs of a campaign would find: result and structures of each work folder, less whose command it was."""
     found = {}
@@ -75,7 +69,7 @@ def results(root):
 
 def test_a_published_campaign_gives_the_same_work_folders(in_toy_place, tmp_path):
     root = Path("results/small")
-    reuse(published(root, tmp_path / "published"), tmp_path / "other", "toy")
+    reuse(copied(root, tmp_path / "published"), tmp_path / "other", "toy")
     again, before = results(tmp_path / "other"), results(root)
     kinds = {Path(name).parent.name.split("-")[1] for name in again}
     assert {"eos", "relax", "poses", "levels", "default", "fragment"} <= kinds
@@ -86,7 +80,7 @@ def test_a_campaign_takes_over_a_published_one_and_computes_nothing(
     in_toy_place, tmp_path, monkeypatch
 ):
     other = {**CAMPAIGN, "campaign": "again"}
-    reuse(published(Path("results/small"), tmp_path / "published"), Path("results/again"), "toy")
+    reuse(copied(Path("results/small"), tmp_path / "published"), Path("results/again"), "toy")
 
     def computed(*_, **__):
         raise AssertionError("computed what was published")
