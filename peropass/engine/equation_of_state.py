@@ -43,8 +43,8 @@ from peropass.units import GPA_EV_PER_ANG3
 STRAINS = (-0.024, -0.012, 0.0, 0.012, 0.024)  # of the lattice constant
 CENTRED_WITHIN = 0.012  # the minimum must lie this close to the middle of the scanned range
 MOST_SHIFTS = 6
-# ASSUME points per axis times lattice constant of 40 A or more are enough for a metal: lead moves by less than 10 meV per atom beyond (docs/traps.md,
-# section 7). Insulators need 24 A.
+# ASSUME points per axis times lattice constant of 40 A or more are enough for a metal: lead at 300 eV moves by 2 meV per atom from there to 50 A, by
+# 10 meV from 30 A (docs/traps.md, section 7). Insulators have 24 A.
 METAL_MESH_ANG = 40.0
 PUBLISHED_TOLERANCE_ANG = 0.02
 EQUILIBRIUM = "equilibrium.extxyz"
