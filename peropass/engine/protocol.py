@@ -128,7 +128,9 @@ class LevelSettings(_Closed):
 
 
 class KpointSettings(_Closed):
-    bulk: int = Field(ge=1, description="Gamma-centred points per axis of the cubic bulk cell")
+    bulk: int = Field(
+        ge=1, description="points per axis of the cubic bulk cell, shifted off Gamma where even"
+    )
     lateral: int = Field(
         ge=1,
         description="points per axis of the primitive (1x1) surface cell; 2 is Gamma in sqrt2 and 2x2",
