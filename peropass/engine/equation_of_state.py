@@ -47,6 +47,8 @@ MOST_SHIFTS = 6
 # 10 meV from 30 A (docs/traps.md, section 7). Insulators have 24 A.
 METAL_MESH_ANG = 40.0
 PUBLISHED_TOLERANCE_ANG = 0.02
+# Points that differ by less are flat: what a fit makes of them is rounding. A crystal of 1 GPa rises by 1e-3 eV over a scan.
+FLAT_EV = 1e-6
 EQUILIBRIUM = "equilibrium.extxyz"
 
 
@@ -62,6 +64,8 @@ def fit(lattice_constants: list[float], energies: list[float]) -> Fit | None:
 
     None where the points hold no minimum that the fit can find: the caller shifts its range then.
     """
+    if np.ptp(energies) < FLAT_EV:
+        return None
     volumes = np.asarray(lattice_constants) ** 3
     try:
         volume, energy, modulus = EquationOfState(volumes, energies, eos="birchmurnaghan").fit(
