@@ -251,7 +251,8 @@ class RankingSettings(_Closed):
     seed: int = Field(default=7, ge=0)
 
 
-# On the pair vacancy alone nothing is to be healed: docs/controls.md surveys the sites, and one has a level that survives spin-orbit coupling.
+# On the pair vacancy alone nothing is to be healed: docs/controls.md surveys the sites; of those on the CsX face of the bromide one has a level that survives spin-orbit
+# coupling (the lead dimer of the PbX2 face, which is deeper, cannot be built on it).
 DEFAULT_SITES = ("V-CsX", "Sn-Pb")
 
 
@@ -265,7 +266,7 @@ class Campaign(_Closed):
     sites: list[Name] = Field(
         default_factory=lambda: list(DEFAULT_SITES),
         min_length=1,
-        description="sockets that ligands are placed on; left out: the pair vacancy and tin on lead, the one surveyed site with a trap",
+        description="sockets that ligands are placed on; left out: the pair vacancy and tin on lead, the surveyed site of the CsX face that has a trap",
     )
     slab: SlabSettings
     poses: PoseSettings = Field(default_factory=PoseSettings)
