@@ -17,7 +17,7 @@ from peropass.config import (
     LIBRARY_FILE,
     Campaign,
     CandidateSettings,
-    canonical_candidate,
+    canonical_placement,
     canonical_slab,
     load_campaign,
 )
@@ -119,7 +119,7 @@ class _Rows:
         self.placing = self.complete or len(new) <= most_placed
 
     def _key(self, host: str, candidate: CandidateSettings) -> str:
-        row = canonical_candidate(self.campaign, candidate.key)
+        row = canonical_placement(self.campaign, candidate.key)
         return digest([self._base[host], self._entries[candidate.ligand], row], 20)
 
     def sites(self, host: str) -> None:
@@ -295,7 +295,7 @@ def _ideal_sockets(campaign: Campaign, host_name: str, config_file: str | Path) 
 def _place(candidate: CandidateSettings, entry, halide: str, sockets: list, where: str) -> None:
     """Build the model in 3-D and place it on every socket; InputError where one of the two fails."""
     from peropass.chemistry.library import build_model
-    from peropass.surfaces.poses import generate_poses
+    from peropass.surfaces.poses import POCKET, generate_poses
 
     try:
         model = build_model(
@@ -309,7 +309,16 @@ def _place(candidate: CandidateSettings, entry, halide: str, sockets: list, wher
             described=False,
         )
         for socket in sockets:
-            generate_poses(socket.atoms, socket.holes, model, n=TRIAL_POSES, seed=1)
+            wanted = candidate.pockets > 0
+            found = generate_poses(
+                socket.atoms, socket.holes, model, n=TRIAL_POSES, seed=1, pockets=wanted
+            )
+            if wanted and not any(pose.motif == POCKET for pose in found.poses):
+                raise InputError(
+                    f"{where}: pockets",
+                    candidate.pockets,
+                    "0: no lone cation smaller than the A ion fills an A hole here",
+                )
     except BuildError as error:
         raise InputError(
             where,

@@ -196,7 +196,7 @@ def _candidate_jobs(plan: Plan, place: dict[str, str]) -> list[PlannedJob]:
             "poses", poses, plan.cost("poses", place), (path(paths.CLEAN), path(paths.PRISTINE))
         )
     ]
-    for pose in plan.poses_of_rank():
+    for pose in plan.poses_of_rank(place["candidate"]):
         loaded = path(paths.LOADED, pose=pose)
         more = {**place, "pose": pose}
         jobs.append(PlannedJob("relax_loaded", loaded, plan.cost("relax", more), (poses,)))

@@ -22,6 +22,7 @@ from peropass.config import (
     canonical_candidate,
     canonical_energy,
     canonical_levels,
+    canonical_placement,
     canonical_poses,
     canonical_slab,
     error_terms_of,
@@ -237,7 +238,7 @@ class Plan:
     def _candidate_chain(self, place: dict[str, str]) -> list[tuple[str, str]]:
         path = self.path
         chain = [(path(paths.POSES).format(**place), "poses")]
-        for pose in self.poses_of_rank():
+        for pose in self.poses_of_rank(place["candidate"]):
             chain.append((path(paths.LOADED).format(**place, pose=pose), "relax"))
             chain.append((path(paths.LOADED_LEVELS).format(**place, pose=pose), "levels"))
             for part in ("slab", "ligand"):
@@ -268,8 +269,10 @@ class Plan:
         """Equations of state of all hosts, for the validation page."""
         return [self.path(paths.BULK).format(host=host) for host in self.campaign.hosts]
 
-    def poses_of_rank(self) -> list[str]:
-        return [f"k{n}" for n in range(self.campaign.poses.relax)]
+    def poses_of_rank(self, candidate: str) -> list[str]:
+        """Names of the poses of a row that DFT relaxes."""
+        wanted = self.campaign.poses.relax + self.campaign.by_key[candidate].pockets
+        return [f"k{n}" for n in range(wanted)]
 
     # --- one candidate chain as a whole ------------------------------------------------------------------
 
@@ -293,7 +296,7 @@ class Plan:
         """The parameters of one chain beyond those."""
         wildcards = SimpleNamespace(**place)
         return [
-            self.candidate_params(wildcards),
+            self.placement_params(wildcards),
             self.library_digest(wildcards),
             self.candidate_meta(wildcards),
             self.model_smiles(wildcards),
@@ -370,6 +373,10 @@ class Plan:
     def candidate_params(self, wildcards) -> str:
         """The candidate's row and its library entry: editing either reruns this candidate alone."""
         return canonical_candidate(self.campaign, wildcards.candidate)
+
+    def placement_params(self, wildcards) -> str:
+        """The row as the placement of its poses sees it."""
+        return canonical_placement(self.campaign, wildcards.candidate)
 
     def library_digest(self, wildcards) -> str:
         entry = self._library[self.campaign.by_key[wildcards.candidate].ligand]
@@ -449,7 +456,7 @@ class Plan:
             "native_loaded": [
                 self.path(paths.LOADED).format(**{**keys, "candidate": native, "pose": pose})
                 for native in natives
-                for pose in self.poses_of_rank()
+                for pose in self.poses_of_rank(native)
             ],
             "native_molecule": [
                 self.path(paths.MOLECULE).format(**{**keys, "candidate": native})
@@ -467,20 +474,23 @@ class Plan:
 
     def loaded_records(self, wildcards) -> list[str]:
         keys = dict(wildcards.items())
-        return [self.path(paths.LOADED).format(**keys, pose=pose) for pose in self.poses_of_rank()]
+        return [
+            self.path(paths.LOADED).format(**keys, pose=pose)
+            for pose in self.poses_of_rank(wildcards.candidate)
+        ]
 
     def loaded_levels(self, wildcards) -> list[str]:
         keys = dict(wildcards.items())
         return [
             self.path(paths.LOADED_LEVELS).format(**keys, pose=pose)
-            for pose in self.poses_of_rank()
+            for pose in self.poses_of_rank(wildcards.candidate)
         ]
 
     def fragments(self, wildcards) -> list[str]:
         keys = dict(wildcards.items())
         return [
             self.path(paths.FRAGMENT).format(**keys, pose=pose, part=part)
-            for pose in self.poses_of_rank()
+            for pose in self.poses_of_rank(wildcards.candidate)
             for part in ("slab", "ligand")
         ]
 

@@ -96,7 +96,7 @@ class Hops:
         place = {k: getattr(wildcards, k) for k in SOCKET_KEYS}
         return [
             self.plan.path(paths.LOADED).format(**place, candidate=wildcards.hop, pose=pose)
-            for pose in self.plan.poses_of_rank()
+            for pose in self.plan.poses_of_rank(wildcards.hop)
         ]
 
     def ends(self, wildcards) -> list[str]:

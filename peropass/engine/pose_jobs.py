@@ -122,7 +122,7 @@ def _funnel(
             placed = PoseSet([known_pose(start, socket, model)], filters=[])
             scores = unscored(placed, f"known minimum: {start}")
         else:
-            placed = _placed(socket, pristine, address.site, model, settings)
+            placed = _placed(socket, pristine, address.site, model, settings, candidate.pockets > 0)
             scores = _scores(placed, settings, toy)
     except (BuildError, InputError, EngineError) as error:
         progress.finish()
@@ -134,6 +134,7 @@ def _funnel(
         window_eV=settings.window_eV,
         recall_sample=max(1, settings.recall),
         seed=settings.seed,
+        pockets=candidate.pockets,
     )
     for rank, kept in enumerate(chosen.kept):
         write_structure(chosen.structures[kept], out.parent / f"k{rank}.build.extxyz")
@@ -193,7 +194,12 @@ def _descriptors(model: LigandModel, settings: PoseSettings, dipole: bool) -> di
 
 
 def _placed(
-    socket: Atoms, pristine: Atoms, site: str, model: LigandModel, settings: PoseSettings
+    socket: Atoms,
+    pristine: Atoms,
+    site: str,
+    model: LigandModel,
+    settings: PoseSettings,
+    pockets: bool = False,
 ) -> PoseSet:
     if _fills_the_site(model):
         # ASSUME a set that fills both holes starts from the pristine slab with the two atoms taken out, as it leaves
@@ -201,7 +207,12 @@ def _placed(
         # steps. Neutral donors leave the holes open and start from the relaxed socket.
         frame = make_site(pristine, site)
         return generate_poses(
-            frame.atoms, frame.holes, model, n=settings.generate, seed=settings.seed
+            frame.atoms,
+            frame.holes,
+            model,
+            n=settings.generate,
+            seed=settings.seed,
+            pockets=pockets,
         )
     return generate_poses(
         socket, locate_holes(socket, pristine), model, n=settings.generate, seed=settings.seed

@@ -10,6 +10,7 @@ from ase.data import atomic_numbers
 
 from peropass.surfaces.defects import Holes, handedness
 from peropass.surfaces.neighbours import counter_ions, ion_roles, minimum_image, openness
+from peropass.surfaces.pockets import pockets_of
 
 NEAR_ANG = 6.5
 EXPOSED_BY_HOLE_ANG = 4.2
@@ -20,7 +21,7 @@ class SiteGeometry:
     """Places of one site as lateral images next to each other, and the site's own axes.
 
     `frame` (3, 3) has the in-plane direction from A to X place as its first column and +z as its
-    last, so that sampled orientations turn with the slab. Absent places are None.
+    last, so that sampled orientations turn with the slab. Absent places are None; `pockets` (m, 3) are off the centre of the A place.
     """
 
     frame: np.ndarray
@@ -31,6 +32,7 @@ class SiteGeometry:
     metal_index: int
     halides: np.ndarray
     a_tops: np.ndarray
+    pockets: np.ndarray
     numbers: dict[str, int]
 
 
@@ -72,6 +74,7 @@ def read_geometry(socket: Atoms, holes: Holes) -> SiteGeometry:
         metal_index=index,
         halides=_near(holes["halide"], origin, cell),
         a_tops=_near(holes["A-top"], origin, cell),
+        pockets=np.empty((0, 3)) if first is None else pockets_of(socket, first),
         numbers=numbers,
     )
 

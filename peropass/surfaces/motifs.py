@@ -11,9 +11,11 @@ from peropass.chemistry.model import Anchor, LigandModel, LigandPart
 from peropass.errors import InputError
 from peropass.surfaces.contacts import dative_length, soft_limits
 from peropass.surfaces.geometry import SiteGeometry
+from peropass.surfaces.pockets import smaller_by_ang
 
 MOTIFS = (
     "fills-A-and-X",
+    "off-centre-A",
     "donor-on-Pb",
     "bridges-A-and-X",
     "A-end-only",
@@ -77,8 +79,10 @@ class Motif:
         return any(step.bonded_to is not None for step in self.steps)
 
 
-def enumerate_motifs(model: LigandModel, site: SiteGeometry) -> list[Motif]:
+def enumerate_motifs(model: LigandModel, site: SiteGeometry, pockets: bool = False) -> list[Motif]:
     """All arrangements of `model` on a site, the library's motifs first, else those of its parts.
+
+    With `pockets`, a cation smaller than the A ion is put off the centre of its hole as well (`off-centre-A`).
 
     Raises
     ------
@@ -92,6 +96,8 @@ def enumerate_motifs(model: LigandModel, site: SiteGeometry) -> list[Motif]:
     found = [motif for name in wanted for motif in _build(name, model, site)]
     for name in (*_default_names(model), "flat-on-surface"):
         found = found or _build(name, model, site)
+    if pockets:
+        found += _build("off-centre-A", model, site)
     return _unique(found)
 
 
@@ -110,6 +116,8 @@ def _build(name: str, model: LigandModel, site: SiteGeometry) -> list[Motif]:
     ionic = {"cation", "anion"} <= {part.role for part in model.parts}
     if name in ("fills-A-and-X", "metal-on-A-hole"):
         return _fill(name, model, site) if ionic else []
+    if name == "off-centre-A":
+        return _off_centre(model, site) if ionic else []
     if name == "adsorbed-on-halide":
         return _adsorbed(name, model, site) if ionic else _flat(name, model, site)
     if name == "halide-into-V-X":
@@ -138,6 +146,23 @@ def _fill(name: str, model: LigandModel, site: SiteGeometry) -> list[Motif]:
                     ]
                     steps += _extras(model, site, {c, a}, metal=c)
                     motifs.append(Motif(_filled_name(name, site), tuple(steps)))
+    return motifs
+
+
+def _off_centre(model: LigandModel, site: SiteGeometry) -> list[Motif]:
+    """The arrangements that fill the holes, with a cation smaller than the A ion in each pocket of the A hole.
+
+    ASSUME it sinks by as much as it is smaller, which keeps its contacts with the halides.
+    """
+    motifs = []
+    for motif in _fill("fills-A-and-X", model, site):
+        first, *others = motif.steps
+        smaller = smaller_by_ang(model.parts[first.part], site.numbers["A"])
+        if smaller > 0:
+            motifs += [
+                Motif("off-centre-A", (replace(first, point=place - [0, 0, smaller]), *others))
+                for place in site.pockets
+            ]
     return motifs
 
 

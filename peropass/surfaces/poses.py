@@ -29,6 +29,7 @@ from peropass.surfaces.placement import Batch, place_motif
 SAME_POSE_ANG = 0.25
 FINGERPRINT_REACH_ANG = 7.0
 ORIENTATIONS = 96
+POCKET = "off-centre-A"  # motif whose poses come on top of the wanted number
 UPRIGHT_DEG, INVERTED_DEG = 50.0, 110.0
 # ASSUME a contact counts as favourable (polar H or metal to halide, O, N, S or halide to A and B ions)
 # up to 0.95 of the sum of contact radii, e.g. H...Br 2.9 A; it only orders poses within a motif.
@@ -71,6 +72,7 @@ def generate_poses(
     seed: int,
     min_contact: float = MIN_CONTACT,
     orientations: int = ORIENTATIONS,
+    pockets: bool = False,
 ) -> PoseSet:
     """Place a neutral set on a site.
 
@@ -89,6 +91,8 @@ def generate_poses(
         No two atoms come closer than this share of the sum of their covalent radii.
     orientations : int
         Orientations per motif.
+    pockets : bool
+        Put a cation smaller than the A ion into every pocket of its hole too, beside the `n` poses.
 
     Raises
     ------
@@ -97,7 +101,7 @@ def generate_poses(
         of vacuum are left above it.
     """
     site = read_geometry(socket, holes)
-    motifs = enumerate_motifs(model, site)
+    motifs = enumerate_motifs(model, site, pockets)
     if not motifs:
         raise BuildError(
             f"ligand {model.ligand}: no motif of {model.motifs or 'its parts'} fits this site"
@@ -316,13 +320,18 @@ def _select(
             strata.setdefault((index, orientation_name(batch.tilt_deg[k])), []).append(k)
     after = sum(len(members) for members in strata.values())
     filters.append(Filter(name="duplicate", before=before, after=after))
-    picked = _take_turns(strata, n)
+    picked = _take_turns({s: m for s, m in strata.items() if not _is_pocket(batches[s[0]])}, n)
+    picked += _take_turns({s: m for s, m in strata.items() if _is_pocket(batches[s[0]])}, before)
     filters.append(Filter(name="selected", before=after, after=len(picked)))
     poses = [
         _assemble(socket, model, batches[index], k, name, f"p{number:02d}")
         for number, (index, name, k) in enumerate(picked)
     ]
     return poses, filters
+
+
+def _is_pocket(batch: Batch) -> bool:
+    return batch.motif.name == POCKET
 
 
 def _take_turns(strata: dict[tuple[int, str], list[int]], n: int) -> list[tuple[int, str, int]]:

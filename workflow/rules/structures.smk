@@ -44,7 +44,7 @@ rule poses:
         address=plan.address,
         protocol=plan.energy_params,
         poses=plan.poses_params,
-        candidate=plan.candidate_params,
+        candidate=plan.placement_params,
         library=plan.library_digest,
         halide=plan.halide,
         revision=plan.revision("poses"),
