@@ -83,14 +83,14 @@ def run_funnel(
     energies = np.array(
         [np.inf if s.energy_xtb_eV is None else s.energy_xtb_eV for s in scores], float
     )
-    best = energies.min(initial=np.inf)
     fate: dict[int, str] = {}
     chosen: list[int] = []
+    queue = _queue(placed, energies)
     for some, least, window in (
-        ([k for k in _queue(placed, energies) if poses[k].motif != POCKET], keep, window_eV),
-        ([k for k in _queue(placed, energies) if poses[k].motif == POCKET], pockets, np.inf),
+        ([k for k in queue if poses[k].motif != POCKET], keep, window_eV),
+        ([k for k in queue if poses[k].motif == POCKET], pockets, np.inf),
     ):
-        before = len(chosen)
+        before, best = len(chosen), energies[some].min(initial=np.inf)
         for k in some:
             fate[k] = _reason_to_drop(k, energies, best, window, scores, chosen, before + least)
             if not fate[k]:

@@ -7,7 +7,7 @@ import pytest
 from ase import Atoms
 
 from peropass.surfaces.funnel import run_funnel
-from peropass.surfaces.poses import PlacedPose, PoseSet
+from peropass.surfaces.poses import POCKET, PlacedPose, PoseSet
 
 
 @dataclass
@@ -44,6 +44,15 @@ def test_window_drops_with_its_value():
 def test_best_of_each_motif_goes_first():
     placed, scores = pose_set([-3.0, -2.9, -2.5], motifs=["a", "a", "b"])
     assert run_funnel(placed, scores, keep=2).kept == ["p00", "p02"]
+
+
+def test_pockets_are_kept_on_top_and_whatever_the_window():
+    motifs = ["fills-A-and-X", POCKET, POCKET, POCKET, "fills-A-and-X"]
+    placed, scores = pose_set([-3.0, -1.0, -3.5, -0.5, -2.9], motifs=motifs)
+    result = run_funnel(placed, scores, keep=1, window_eV=0.3, pockets=2)
+    assert result.kept == ["p00", "p02", "p01"]
+    assert "2 poses" not in result.poses[0].reason
+    assert run_funnel(placed, scores, keep=1).kept == ["p00"]
 
 
 def test_two_poses_in_one_minimum_count_once():
