@@ -320,8 +320,10 @@ def _select(
             strata.setdefault((index, orientation_name(batch.tilt_deg[k])), []).append(k)
     after = sum(len(members) for members in strata.values())
     filters.append(Filter(name="duplicate", before=before, after=after))
-    picked = _take_turns({s: m for s, m in strata.items() if not _is_pocket(batches[s[0]])}, n)
-    picked += _take_turns({s: m for s, m in strata.items() if _is_pocket(batches[s[0]])}, before)
+    in_pockets = {key: members for key, members in strata.items() if _is_pocket(batches[key[0]])}
+    others = {key: members for key, members in strata.items() if key not in in_pockets}
+    picked = _take_turns(others, n)
+    picked += _take_turns(in_pockets, len({index for index, _ in in_pockets}))  # one per pocket
     filters.append(Filter(name="selected", before=after, after=len(picked)))
     poses = [
         _assemble(socket, model, batches[index], k, name, f"p{number:02d}")

@@ -1,11 +1,13 @@
 """Pockets of the A hole: where they lie, for whom, and where known minima of alkali bromides lie relative to them."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from ase.io import read
 
+from peropass.chemistry.model import Anchor
 from peropass.surfaces.defects import make_site
 from peropass.surfaces.neighbours import minimum_image
 from peropass.surfaces.pockets import pockets_of, smaller_by_ang
@@ -71,6 +73,20 @@ def test_only_single_ions_of_one_charge_that_are_smaller_than_the_a_ion(ma_bromi
         assert smaller_by_ang(ion(symbol, 1, CATION), CS) == pytest.approx(smaller, abs=1e-6)
     assert smaller_by_ang(ion("Zn", 2, CATION), CS) == 0
     assert smaller_by_ang(ma_bromide.parts[0], CS) == 0
+
+
+def test_one_pose_per_pocket_however_many_ways_the_anion_can_turn(socket, water):
+    """A partner with a shape is sampled in many orientations; each of them in each pocket would be a hundred poses."""
+    hydroxide = replace(
+        water.parts[0], charge=-1, role="anion", anchors=(Anchor("O0", (0,), ANION),)
+    )
+    salt = model("salt", "Z-type", [ion("K", 1, CATION), hydroxide])
+    without = generate_poses(socket.atoms, socket.holes, salt, n=4, seed=1).poses
+    beside = generate_poses(socket.atoms, socket.holes, salt, n=4, seed=1, pockets=True).poses
+    places = [pose.atoms.positions[-4] for pose in beside if pose.motif == POCKET]
+    assert 2 <= len(places) <= 4
+    assert len(beside) == len(without) + len(places)
+    assert len({tuple(place.round(2)) for place in places}) == len(places)
 
 
 @pytest.mark.parametrize(("symbol", "more"), [("K", True), ("Cs", False)])
