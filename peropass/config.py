@@ -108,7 +108,7 @@ class CandidateSettings(_Closed):
         ge=0,
         le=4,
         description="for a cation that is one ion, smaller than the A ion: number of places off the centre of the A hole from "
-        "which DFT relaxes it too, on top of `poses.relax`; 2 finds minima of alkali bromides that are 0.05 to 1 eV lower",
+        "which DFT relaxes it too, on top of `poses.relax`; 2 gained 0.01 (Rb), 0.05 (K) and 0.11 eV (Na) on CsPbBr3",
     )
 
     @model_serializer(mode="wrap")
