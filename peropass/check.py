@@ -295,7 +295,8 @@ def _ideal_sockets(campaign: Campaign, host_name: str, config_file: str | Path) 
 def _place(candidate: CandidateSettings, entry, halide: str, sockets: list, where: str) -> None:
     """Build the model in 3-D and place it on every socket; InputError where one of the two fails."""
     from peropass.chemistry.library import build_model
-    from peropass.surfaces.poses import POCKET, generate_poses
+    from peropass.surfaces.pockets import POCKET
+    from peropass.surfaces.poses import generate_poses
 
     try:
         model = build_model(

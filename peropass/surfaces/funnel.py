@@ -10,7 +10,8 @@ import numpy as np
 from ase import Atoms
 
 from peropass.records import Filter, Pose
-from peropass.surfaces.poses import POCKET, PoseSet
+from peropass.surfaces.pockets import POCKET
+from peropass.surfaces.poses import PoseSet
 
 # ASSUME poses more than 1.5 eV above the best by GFN-xTB on the frozen slab do not win in DFT; the
 # recall sample tests this on every campaign.

@@ -11,11 +11,11 @@ from peropass.chemistry.model import Anchor, LigandModel, LigandPart
 from peropass.errors import InputError
 from peropass.surfaces.contacts import dative_length, soft_limits
 from peropass.surfaces.geometry import SiteGeometry
-from peropass.surfaces.pockets import smaller_by_ang
+from peropass.surfaces.pockets import POCKET, smaller_by_ang
 
 MOTIFS = (
     "fills-A-and-X",
-    "off-centre-A",
+    POCKET,
     "donor-on-Pb",
     "bridges-A-and-X",
     "A-end-only",
@@ -82,7 +82,7 @@ class Motif:
 def enumerate_motifs(model: LigandModel, site: SiteGeometry, pockets: bool = False) -> list[Motif]:
     """All arrangements of `model` on a site, the library's motifs first, else those of its parts.
 
-    With `pockets`, a cation smaller than the A ion is put off the centre of its hole as well (`off-centre-A`).
+    With `pockets`, a cation smaller than the A ion is put off the centre of its hole as well (`POCKET`).
 
     Raises
     ------
@@ -97,7 +97,7 @@ def enumerate_motifs(model: LigandModel, site: SiteGeometry, pockets: bool = Fal
     for name in (*_default_names(model), "flat-on-surface"):
         found = found or _build(name, model, site)
     if pockets:
-        found += _build("off-centre-A", model, site)
+        found += _build(POCKET, model, site)
     return _unique(found)
 
 
@@ -116,7 +116,7 @@ def _build(name: str, model: LigandModel, site: SiteGeometry) -> list[Motif]:
     ionic = {"cation", "anion"} <= {part.role for part in model.parts}
     if name in ("fills-A-and-X", "metal-on-A-hole"):
         return _fill(name, model, site) if ionic else []
-    if name == "off-centre-A":
+    if name == POCKET:
         return _off_centre(model, site) if ionic else []
     if name == "adsorbed-on-halide":
         return _adsorbed(name, model, site) if ionic else _flat(name, model, site)
@@ -160,7 +160,7 @@ def _off_centre(model: LigandModel, site: SiteGeometry) -> list[Motif]:
         smaller = smaller_by_ang(model.parts[first.part], site.numbers["A"])
         if smaller > 0:
             motifs += [
-                Motif("off-centre-A", (replace(first, point=place - [0, 0, smaller]), *others))
+                Motif(POCKET, (replace(first, point=place - [0, 0, smaller]), *others))
                 for place in site.pockets
             ]
     return motifs

@@ -17,6 +17,7 @@ from peropass.chemistry.radii import ionic_radius
 from peropass.errors import InputError
 from peropass.surfaces.neighbours import ion_roles, minimum_image
 
+POCKET = "off-centre-A"  # the motif; its poses come on top of the wanted number
 OFFSET_ANG = 0.7  # from the centre; the known minima lie at 0.7 (Rb, K) to 1.1 A (Li)
 # A place this near to that of the A ion is no other one, Angstrom.
 SAME_PLACE_ANG = 0.5

@@ -24,12 +24,12 @@ from peropass.surfaces.geometry import read_geometry
 from peropass.surfaces.motifs import enumerate_motifs
 from peropass.surfaces.neighbours import ion_roles, minimum_image
 from peropass.surfaces.placement import Batch, place_motif
+from peropass.surfaces.pockets import POCKET
 
 # ASSUME two poses are the same if no sorted ligand-slab distance below 7 A differs by more than this.
 SAME_POSE_ANG = 0.25
 FINGERPRINT_REACH_ANG = 7.0
 ORIENTATIONS = 96
-POCKET = "off-centre-A"  # motif whose poses come on top of the wanted number
 UPRIGHT_DEG, INVERTED_DEG = 50.0, 110.0
 # ASSUME a contact counts as favourable (polar H or metal to halide, O, N, S or halide to A and B ions)
 # up to 0.95 of the sum of contact radii, e.g. H...Br 2.9 A; it only orders poses within a motif.

@@ -7,7 +7,8 @@ import pytest
 from ase import Atoms
 
 from peropass.surfaces.funnel import run_funnel
-from peropass.surfaces.poses import POCKET, PlacedPose, PoseSet
+from peropass.surfaces.pockets import POCKET
+from peropass.surfaces.poses import PlacedPose, PoseSet
 
 
 @dataclass

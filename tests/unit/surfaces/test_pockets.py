@@ -10,8 +10,8 @@ from ase.io import read
 from peropass.chemistry.model import Anchor
 from peropass.surfaces.defects import make_site
 from peropass.surfaces.neighbours import minimum_image
-from peropass.surfaces.pockets import pockets_of, smaller_by_ang
-from peropass.surfaces.poses import POCKET, generate_poses
+from peropass.surfaces.pockets import POCKET, pockets_of, smaller_by_ang
+from peropass.surfaces.poses import generate_poses
 from tests.unit.surfaces.conftest import ANION, CATION, ion, model
 
 ROOT = Path(__file__).resolve().parents[3]
