@@ -27,6 +27,7 @@ from peropass.config import (
     canonical_slab,
     error_terms_of,
     load_campaign,
+    poses_relaxed,
 )
 from peropass.engine.protocol import LATERAL_FOLDING
 from peropass.errors import InputError
@@ -271,7 +272,8 @@ class Plan:
 
     def poses_of_rank(self, candidate: str) -> list[str]:
         """Names of the poses of a row that DFT relaxes."""
-        wanted = self.campaign.poses.relax + self.campaign.by_key[candidate].pockets
+        row = self.campaign.by_key[candidate]
+        wanted = poses_relaxed(self.campaign.poses, row) + row.pockets
         return [f"k{n}" for n in range(wanted)]
 
     # --- one candidate chain as a whole ------------------------------------------------------------------

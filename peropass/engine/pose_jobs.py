@@ -9,7 +9,7 @@ from ase import Atoms
 from ase.io import read
 
 from peropass.chemistry.model import LigandModel
-from peropass.config import CandidateSettings, PoseSettings
+from peropass.config import CandidateSettings, PoseSettings, poses_relaxed
 from peropass.engine import xtb
 from peropass.engine.freedom import free_atoms
 from peropass.engine.jobs import write_structure
@@ -34,7 +34,7 @@ from peropass.records import (
 )
 from peropass.revisions import REVISIONS
 from peropass.surfaces.defects import locate_holes, make_site
-from peropass.surfaces.funnel import SAME_ENERGY_EV, FunnelResult, run_funnel
+from peropass.surfaces.funnel import SAME_ENERGY_EV, FunnelResult, energies_of, leaders, run_funnel
 from peropass.surfaces.poses import PlacedPose, PoseSet, generate_poses
 
 MINIMUM_RELAXED_POSES = 2
@@ -116,6 +116,7 @@ def _funnel(
     common = {"address": address, "toy": toy}
     progress = Progress(out.parent / "poses.progress.json", "poses")
     progress.update(force=True, n_atoms=len(socket))
+    keep = poses_relaxed(settings, candidate)
     try:
         model = _model(candidate, settings, halide)
         if start:
@@ -123,14 +124,14 @@ def _funnel(
             scores = unscored(placed, f"known minimum: {start}")
         else:
             placed = _placed(socket, pristine, address.site, model, settings, candidate.pockets > 0)
-            scores = _scores(placed, settings, toy)
+            scores = _scores(placed, settings, keep, toy)
     except (BuildError, InputError, EngineError) as error:
         progress.finish()
         return _unplaced(out, common, watch, "failed", str(error))
     chosen = run_funnel(
         placed,
         scores,
-        keep=settings.relax,
+        keep=keep,
         window_eV=settings.window_eV,
         recall_sample=max(1, settings.recall),
         seed=settings.seed,
@@ -224,11 +225,10 @@ def _fills_the_site(model: LigandModel) -> bool:
     return "zwitterion" in roles or {"cation", "anion"} <= roles
 
 
-def _scores(placed: PoseSet, settings: PoseSettings, toy: bool) -> list[xtb.XtbScore]:
-    structures = [pose.atoms for pose in placed.poses]
+def _scores(placed: PoseSet, settings: PoseSettings, keep: int, toy: bool) -> list[xtb.XtbScore]:
     if toy or settings.xtb == "none":
         return unscored(placed, "cheap tier is off")
-    return score_and_relax(structures, settings)
+    return score_and_relax(placed, settings, keep)
 
 
 def unscored(placed: PoseSet, reason: str) -> list[xtb.XtbScore]:
@@ -276,13 +276,18 @@ def known_pose(file: str, socket: Atoms, model: LigandModel) -> PlacedPose:
 
 
 def score_and_relax(
-    structures: list[Atoms], settings: PoseSettings, workers: int = 1
+    placed: PoseSet, settings: PoseSettings, keep: int, workers: int = 1
 ) -> list[xtb.XtbScore]:
-    """Score all poses as placed, then relax the ligand of the better half: the others cannot win by xtb_steps steps."""
+    """Score all poses as placed, then relax the ligand of the better half, and of the best of each of the `keep` best classes.
+
+    The others cannot win by xtb_steps steps.
+    """
+    structures = [pose.atoms for pose in placed.poses]
     scores = xtb.score_poses(structures, method=settings.xtb, relax_steps=0, workers=workers)
     if settings.xtb_steps == 0:
         return scores
-    best = _better_half(scores, at_least=max(MINIMUM_RELAXED_POSES, settings.relax))
+    best = _better_half(scores, at_least=max(MINIMUM_RELAXED_POSES, keep))
+    best += [k for k in leaders(placed.poses, energies_of(scores))[:keep] if k not in best]
     relaxed = xtb.score_poses(
         [structures[k] for k in best],
         method=settings.xtb,

@@ -11,7 +11,7 @@ from ase import Atoms
 
 from peropass.records import Filter, Pose
 from peropass.surfaces.pockets import POCKET
-from peropass.surfaces.poses import PoseSet
+from peropass.surfaces.poses import PlacedPose, PoseSet
 
 # ASSUME poses more than 1.5 eV above the best by GFN-xTB on the frozen slab do not win in DFT; the
 # recall sample tests this on every campaign.
@@ -61,11 +61,13 @@ def run_funnel(
 ) -> FunnelResult:
     """Keep the `keep` best poses within an energy window; say why the others drop.
 
-    The best pose of each motif goes before second poses of any: which motif wins is for DFT to say.
+    The best pose of each class, a motif upright, flat or inverted, goes before second poses of any: which class wins is for DFT to say.
+    The cheap tier is no judge between classes: it puts methanesulfonate on the pair vacancy of CsPbBr3 lying down by 0.25 eV, and DFT upright
+    by 0.16 eV (docs/engine.md).
 
     Parameters
     ----------
-    placed : PoseSet
+    placed : PlacedPose, PoseSet
     scores : sequence of Score
         One per pose, in the same order. A pose without energy is kept only if too few have one.
     keep : int
@@ -81,9 +83,7 @@ def run_funnel(
         with its frozen slab puts the lower minimum of KBr 0.06 eV too high after relaxation, and 0.7 eV as placed.
     """
     poses = placed.poses
-    energies = np.array(
-        [np.inf if s.energy_xtb_eV is None else s.energy_xtb_eV for s in scores], float
-    )
+    energies = energies_of(scores)
     fate: dict[int, str] = {}
     chosen: list[int] = []
     queue = _queue(placed, energies)
@@ -129,14 +129,23 @@ def run_funnel(
     return FunnelResult(records, structures, filters, recall)
 
 
+def energies_of(scores: Sequence[Score]) -> np.ndarray:
+    """Cheap energies (n,) in eV per cell, infinite where there is none."""
+    return np.array([np.inf if s.energy_xtb_eV is None else s.energy_xtb_eV for s in scores], float)
+
+
+def leaders(poses: Sequence[PlacedPose], energies_eV: np.ndarray) -> list[int]:
+    """Indices of the lowest pose of each class, a motif upright, flat or inverted; lowest class first."""
+    first: dict[tuple[str, str], int] = {}
+    for k in np.argsort(energies_eV, kind="stable"):
+        first.setdefault((poses[k].motif, poses[k].orientation), int(k))
+    return list(first.values())
+
+
 def _queue(placed: PoseSet, energies: np.ndarray) -> list[int]:
-    """Order of choice: the best pose of each motif by energy, then all others by energy."""
-    order = [int(k) for k in np.argsort(energies, kind="stable")]
-    first: dict[str, int] = {}
-    for k in order:
-        first.setdefault(placed.poses[k].motif, k)
-    leaders = list(first.values())
-    return leaders + [k for k in order if k not in leaders]
+    """Order of choice: the best pose of each class by energy, then all others by energy."""
+    first = leaders(placed.poses, energies)
+    return first + [int(k) for k in np.argsort(energies, kind="stable") if k not in first]
 
 
 def _reason_to_drop(

@@ -53,7 +53,7 @@ def test_funnel_of_twenty_poses(placed):
     settings = PoseSettings(generate=POSES, relax=3)
     workers = min(CORES, os.cpu_count() or 1)
     start = time.perf_counter()
-    scores = score_and_relax([pose.atoms for pose in placed.poses], settings, workers)
+    scores = score_and_relax(placed, settings, settings.relax, workers)
     chosen = run_funnel(placed, scores, keep=settings.relax)
     seconds = time.perf_counter() - start
     cell, _ = xtb.repeated(placed.poses[0].atoms[xtb.upper_part(placed.poses[0].atoms)])

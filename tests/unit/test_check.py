@@ -118,6 +118,7 @@ BAD = {
     "unknown partner": (with_row(ligand="dbsa", partner="Og"), "candidates.1", "Og", "Cs"),
     "no carbons": (with_row(ligand="ddab", tail_carbons=0), "candidates.1.tail_carbons", "0", "1"),
     "pockets for an ion that is not smaller": (with_row(ligand="csbr", pockets=2), "candidates.1 (csbr): pockets", "2", "0"),
+    "poses beside a known start": (with_row(ligand="kx", start="config/mine.yaml", relax=2), "candidates.1.relax", "2", "start"),
     "unknown solvent": (changed(lability__solvent="beer"), "lability.solvent", "'beer'", "toluene"),
     "unknown axis": (changed(ranking__weights={"colour": 1.0}), "ranking.weights.colour", "unknown axis", "vs_native_eV"),
     "negative weight": (changed(ranking__weights={"vs_native_eV": -1.0}), "ranking.weights.vs_native_eV", "-1", "0"),

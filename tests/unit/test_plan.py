@@ -113,18 +113,23 @@ def test_the_first_native_of_the_campaign_is_the_baseline(in_toy_place, tmp_path
     assert plan.campaign.native.key == "z-first"
 
 
-def test_a_row_with_pockets_has_more_relaxations_than_the_others(in_toy_place, tmp_path):
+def test_a_row_has_as_many_relaxations_as_it_asks_for(in_toy_place, tmp_path):
     data = yaml.safe_load(Path("small.yaml").read_text())
-    rows = [{"ligand": "ma-br", "role": "native"}, {"ligand": "kx", "pockets": 2}]
+    rows = [
+        {"ligand": "ma-br", "role": "native"},
+        {"ligand": "kx", "pockets": 2},
+        {"ligand": "dbsa", "relax": 2},
+    ]
     file = tmp_path / "pockets.yaml"
     file.write_text(yaml.safe_dump(data | {"campaign": "pockets", "candidates": rows}))
     relaxed = [
         Path(j.output).parent for j in planned_jobs(_unstored(file)) if j.rule == "relax_loaded"
     ]
     found = {
-        row: sorted(p.name for p in relaxed if p.parent.name == row) for row in ("ma-br", "kx")
+        row: sorted(p.name for p in relaxed if p.parent.name == row)
+        for row in ("ma-br", "kx", "dbsa")
     }
-    assert found == {"ma-br": ["k0"], "kx": ["k0", "k1", "k2"]}
+    assert found == {"ma-br": ["k0"], "kx": ["k0", "k1", "k2"], "dbsa": ["k0", "k1"]}
 
 
 def test_a_finished_campaign_has_nothing_left_but_its_report(in_toy_place):

@@ -1,5 +1,7 @@
 """The recall estimate: dropped poses that were drawn are relaxed and compared with the best kept one."""
 
+from dataclasses import replace
+
 import pytest
 from ase import Atoms
 
@@ -22,6 +24,23 @@ def placed(n):
         for k in range(n)
     ]
     return PoseSet(poses, [Filter(name="placed", before=n, after=n)])
+
+
+def test_the_best_of_each_wanted_class_is_relaxed_however_it_scores_as_placed(monkeypatch):
+    """Three flat poses score better than the only upright one: with two poses wanted it is relaxed too, with one it is not."""
+    tried = []
+
+    def score_poses(poses, *, relax_steps, **_):
+        if relax_steps:
+            tried.append([round(float(pose.positions[0, 0]) / 3.0) for pose in poses])
+        return [score(0.1 * pose.positions[0, 0]) for pose in poses]
+
+    monkeypatch.setattr(xtb, "score_poses", score_poses)
+    turned = [replace(pose, orientation="flat") for pose in placed(4).poses[:3]]
+    poses = PoseSet([*turned, placed(4).poses[3]], [])
+    for wanted in (1, 2):
+        pose_jobs.score_and_relax(poses, SETTINGS, wanted)
+    assert tried == [[0, 1], [0, 1, 3]]
 
 
 def estimate(monkeypatch, scores, relaxed):

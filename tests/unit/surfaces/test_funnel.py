@@ -19,12 +19,13 @@ class Score:
     reason: str = "scored"
 
 
-def pose_set(energies, motifs=None, shift=2.0):
+def pose_set(energies, motifs=None, shift=2.0, orientations=None):
     poses, scores = [], []
     for k, energy in enumerate(energies):
         atoms = Atoms("H", positions=[[shift * k, 0, 0]])
         motif = motifs[k] if motifs else "m"
-        poses.append(PlacedPose(f"p{k:02d}", motif, "H0", 0, atoms, "upright", 0.0))
+        orientation = orientations[k] if orientations else "upright"
+        poses.append(PlacedPose(f"p{k:02d}", motif, "H0", 0, atoms, orientation, 0.0))
         scores.append(Score(energy, atoms))
     return PoseSet(poses, []), scores
 
@@ -45,6 +46,15 @@ def test_window_drops_with_its_value():
 def test_best_of_each_motif_goes_first():
     placed, scores = pose_set([-3.0, -2.9, -2.5], motifs=["a", "a", "b"])
     assert run_funnel(placed, scores, keep=2).kept == ["p00", "p02"]
+
+
+def test_best_upright_and_best_flat_go_before_a_second_flat_one():
+    """Energies and orientations of methanesulfonate on the pair vacancy: DFT puts p00 lowest by 0.16 eV."""
+    turned = ["upright", "upright", "flat", "flat"]
+    placed, scores = pose_set([-0.02, 2.43, -0.16, -0.27], orientations=turned)
+    assert run_funnel(placed, scores, keep=2).kept == ["p03", "p00"]
+    assert run_funnel(placed, scores, keep=1).kept == ["p03"]
+    assert run_funnel(placed, scores, keep=3).kept == ["p03", "p02", "p00"]
 
 
 def test_pockets_are_kept_on_top_and_whatever_the_window():
