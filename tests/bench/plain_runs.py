@@ -51,13 +51,32 @@ def finished(candidate: str) -> dict | None:
     return None
 
 
+def records(candidate: str) -> tuple[PosesRecord, list[CalculationRecord]]:
+    """The campaign's records of a row: its poses and every relaxed pose, in the order in which they were begun."""
+    return (
+        read_record(site() / candidate / "poses.record.json", PosesRecord),
+        [
+            read_record(path, CalculationRecord)
+            for path in sorted((site() / candidate).glob("k*/relax.record.json"))
+        ],
+    )
+
+
+def cost_to_energy(candidate: str, energy_eV: float) -> float | None:
+    """Core-seconds until the campaign first had a structure this low, one relaxation after the other; None if it never had."""
+    poses, loaded = records(candidate)
+    spent = poses.provenance.core_s
+    for record in loaded:
+        for step in record.history:
+            spent += step.seconds * record.provenance.cores
+            if step.energy_eV <= energy_eV:
+                return spent
+    return None
+
+
 def ours(candidate: str) -> dict:
     """What the campaign's records say: poses and every relaxed pose."""
-    poses = read_record(site() / candidate / "poses.record.json", PosesRecord)
-    loaded = [
-        read_record(path, CalculationRecord)
-        for path in sorted((site() / candidate).glob("k*/relax.record.json"))
-    ]
+    poses, loaded = records(candidate)
     usable = [record for record in loaded if record.status == "ok"]
     best = min(usable, key=lambda record: record.energy.total_eV)
     return {
