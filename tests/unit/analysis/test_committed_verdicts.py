@@ -43,10 +43,8 @@ def in_twice_the_vacuum(record):
 @pytest.mark.parametrize("candidate", ["ddab", "dbsa"])
 def test_neither_the_zero_of_energy_nor_the_vacuum_changes_a_committed_verdict(candidate):
     pristine, socket = levels_of("pristine/none/none"), levels_of("V-CsX/none/none")
-    loaded = levels_of(f"V-CsX/{candidate}/k0")
-    committed = read_record(
-        FACE / f"V-CsX/{candidate}/candidate.record.json", CandidateRecord
-    ).traps
+    row = read_record(FACE / f"V-CsX/{candidate}/candidate.record.json", CandidateRecord)
+    loaded, committed = levels_of(f"V-CsX/{candidate}/{row.best_pose}"), row.traps
     verdicts = TrapVerdicts(pristine, socket)
     for changed in (shifted(loaded, 3.21), in_twice_the_vacuum(loaded)):
         found = verdicts.of(changed)
