@@ -63,6 +63,11 @@ def geometric_mean(rows: list[dict]) -> float:
     return mean_of([r["ratio"] for r in rows])
 
 
+def level_ratio(rows: list[dict]) -> float:
+    """The same until ours was as low as theirs."""
+    return mean_of([r["ours_core_s_to_plain_energy"] / r["plain_core_s"] for r in rows])
+
+
 def mean_of(ratios: list[float]) -> float:
     """Geometric mean."""
     return math.exp(sum(map(math.log, ratios)) / len(ratios))
@@ -79,8 +84,7 @@ def shown(rows: list[dict]) -> str:
     lines.append(f"geometric mean of ratio {mean:.3f} over {len(rows)}, target {TARGET_RATIO}")
     level = [r for r in rows if r["ours_core_s_to_plain_energy"] is not None]
     if level:
-        reached = mean_of([r["ours_core_s_to_plain_energy"] / r["plain_core_s"] for r in level])
-        lines.append(f"until ours was as low as theirs {reached:.3f} over {len(level)}")
+        lines.append(f"until ours was as low as theirs {level_ratio(level):.3f} over {len(level)}")
     absent = [name for name in CANDIDATES if name not in {r["candidate"] for r in rows}]
     if absent:
         lines.append(
@@ -117,5 +121,13 @@ def test_no_candidate_is_slower(table):
     assert {r["candidate"]: r["ratio"] for r in table if r["ratio"] >= 1} == {}
 
 
+def test_a_third_of_the_cost_of_the_same_energy(table):
+    """Cost of ours until it is as low as the script's end, within 10 meV, over what the script had cost by then."""
+    reached = [r for r in table if r["ours_core_s_to_plain_energy"] is not None]
+    assert len(reached) == len(table)
+    assert not reached or level_ratio(reached) <= TARGET_RATIO
+
+
 def test_a_third_of_the_cost(table):
+    """To the end of all our relaxations, however much lower that is."""
     assert not table or geometric_mean(table) <= TARGET_RATIO
