@@ -63,11 +63,11 @@ def run_funnel(
 
     The best pose of each class, a motif upright, flat or inverted, goes before second poses of any: which class wins is for DFT to say.
     The cheap tier is no judge between classes: it puts methanesulfonate on the pair vacancy of CsPbBr3 lying down by 0.25 eV, and DFT upright
-    by 0.16 eV (docs/engine.md).
+    by 0.16 eV (docs/campaigns.md, *Minima*).
 
     Parameters
     ----------
-    placed : PlacedPose, PoseSet
+    placed : PoseSet
     scores : sequence of Score
         One per pose, in the same order. A pose without energy is kept only if too few have one.
     keep : int
