@@ -82,6 +82,10 @@ class PoseSettings(_Closed):
         return values
 
 
+# Keys of a row that say where its relaxations start: no part of what the ligand is.
+SEARCH_KEYS = ("start", "relax", "pockets")
+
+
 class CandidateSettings(_Closed):
     """One ligand of the campaign; `name` becomes its folder and row."""
 
@@ -120,7 +124,7 @@ class CandidateSettings(_Closed):
     def _without_defaults(self, handler) -> dict:
         """Rows without a start, a number of poses or pockets have the same parameters as before the keys existed."""
         values = handler(self)
-        for key in ("start", "relax", "pockets"):
+        for key in SEARCH_KEYS:
             if not values.get(key):
                 values.pop(key, None)
         return values
@@ -530,9 +534,7 @@ def canonical_slab(campaign: Campaign) -> str:
 
 def canonical_candidate(campaign: Campaign, key: str) -> str:
     """The ligand of one row as one canonical parameter: neither its role nor where its relaxations start."""
-    return canonical(
-        campaign.by_key[key].model_dump(exclude={"role", "name", "start", "relax", "pockets"})
-    )
+    return canonical(campaign.by_key[key].model_dump(exclude={"role", "name", *SEARCH_KEYS}))
 
 
 def canonical_placement(campaign: Campaign, key: str) -> str:
