@@ -136,6 +136,8 @@ class GpawEngine:
             bare.set_initial_magnetic_moments(_seeded_moments(bare))
         self._looseness = looseness
         energy = self._energy(bare)
+        if self.protocol.energy.mode == "pw":
+            gpaw_calculator.orthonormal_after_moves(self.calculator)
         free = self.calculator.get_potential_energy(bare, force_consistent=True)
         forces = self.calculator.get_forces(bare) if with_forces else np.zeros((len(bare), 3))
         return ElectronicResult(

@@ -22,6 +22,9 @@ from peropass.errors import EngineError
 MAX_SCF_ITERATIONS = 100
 MOST_DOMAIN_RANKS = 16  # beyond, bands are divided too
 MINIMUM_EMPTY_BANDS = 8
+# Fewer and cheaper iterations than GPAW's own choice (MSR1 with beta 0.05, PPCG): docs/benchmarks.md has both
+MIXER = {"name": "msr1", "beta": 0.25}
+EIGENSOLVER = {"name": "davidson"}
 
 
 @dataclass(frozen=True)
@@ -35,6 +38,7 @@ class Rung:
 # Each rung keeps the tolerances: convergence is never loosened to make a run end.
 SCF_LADDER: tuple[Rung, ...] = (
     Rung("defaults", {}),
+    Rung("GPAW's mixer and solver", {"mixer": {"name": "msr1"}, "eigensolver": {"name": "ppcg"}}),
     Rung("msr1 beta 0.035", {"mixer": {"name": "msr1", "beta": 0.035, "nmaxold": 8}}),
     Rung("pulay 0.05/5/50", {"mixer": {"name": "pulay", "beta": 0.05, "nmaxold": 5, "weight": 50}}),
     Rung(
@@ -106,7 +110,8 @@ def keywords(
     if energy.mode == "lcao":
         chosen |= {"basis": "dzp", "h": energy.grid_spacing_ang}
     else:
-        chosen["gpts"] = grid_points(cell_ang, energy.grid_spacing_ang)
+        chosen |= {"gpts": grid_points(cell_ang, energy.grid_spacing_ang)}
+        chosen |= {"mixer": MIXER, "eigensolver": EIGENSOLVER}
     if energy.setups or ghosts:
         chosen["setups"] = {**energy.setups, **dict.fromkeys(ghosts, "ghost")}
     if energy.mode == "pw" and ghosts:
@@ -211,6 +216,26 @@ def build(parameters: dict, txt: str | Path | None):
     from gpaw import GPAW
 
     return GPAW(**parameters, txt=str(txt) if txt else None)
+
+
+def orthonormal_after_moves(calculator) -> None:
+    """Let a plane-wave calculator orthonormalise its wave functions whenever it has moved them; asked twice, nothing more happens.
+
+    GPAW 26.7 moves the atomic parts of the wave functions with the atoms and makes the first density of the next SCF cycle from them as they
+    are, although they are neither orthogonal nor normalised any more. Where d electrons move (zinc) that density is worse than
+    a superposition of atoms.
+    """
+    ibzwfs = calculator.dft.ibzwfs
+    if getattr(ibzwfs, "orthonormal_after_moves", False):
+        return
+    move = ibzwfs.move
+
+    def moved(relpos_ac, atomdist) -> None:
+        move(relpos_ac, atomdist)
+        ibzwfs.orthonormalize()
+
+    ibzwfs.move = moved
+    ibzwfs.orthonormal_after_moves = True
 
 
 def valence_electrons(calculator) -> float:

@@ -37,9 +37,12 @@ def test_settings_come_from_the_protocol():
     assert found["maxiter"] == 100
 
 
-def test_the_first_try_sets_no_mixer_and_no_solver():
-    assert not {"mixer", "eigensolver", "basis"} & set(slab())
+def test_the_first_try_is_ours_and_the_second_is_what_gpaw_does_by_itself():
     assert SCF_LADDER[0].changes == {}
+    assert "basis" not in slab()
+    second = slab(rung=SCF_LADDER[1])
+    assert second["mixer"] == {"name": "msr1"} != slab()["mixer"]
+    assert second["eigensolver"] == {"name": "ppcg"} != slab()["eigensolver"]
 
 
 @pytest.mark.parametrize("rung", SCF_LADDER, ids=lambda rung: rung.name)
