@@ -4,12 +4,16 @@
     python -m tests.bench.plain_runs csbr kx          # these two
     python -m tests.bench.plain_runs --times 4        # none for more than four times the core-seconds that ours took
     python -m tests.bench.plain_runs --list           # what is there and what is under way
+    python -m tests.bench.plain_runs --rates          # what an SCF iteration of the script costs on this machine (a minute or two each)
 
 Ten minutes to an hour or two per candidate on one core. Results go to results/bench, each written when it is finished; a run that was killed
 continues from its last ionic step when it is started again, one that fails is told and the others go on. One that was stopped by --times is kept
 as not converged and goes on when it is asked for more. A second process skips what another one works on.
-PEROPASS_BENCH_CAMPAIGN names the campaign folder from which the relaxed socket and the gas-phase molecules come (default: results/quickstart
-where it is finished, else results/reference/quickstart).
+PEROPASS_BENCH_CAMPAIGN names the campaign folder from which the relaxed socket, the gas-phase molecules and our costs come (default:
+results/quickstart where it is finished, else results/reference/quickstart, and for our costs the timed run of it in results/reference/bench).
+
+Machines differ by a factor of two, and a run of the script is too long to be repeated with each of ours. Its SCF iterations are exact, so its cost
+where ours was timed is their number times what one of them costs there: `--rates` runs the first ionic steps of each candidate.
 """
 
 import argparse
@@ -18,6 +22,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 from peropass.records import CalculationRecord, PosesRecord, read_record
@@ -26,20 +31,36 @@ ROOT = Path(__file__).resolve().parents[2]
 CANDIDATES = ("kx", "csbr", "ma-br", "dbsa", "topo", "ddab", "znx2", "taurine")  # cheapest first
 KEPT = ROOT / "results" / "bench"
 COMMITTED = ROOT / "results" / "reference" / "bench"
+TIMED = COMMITTED / "quickstart"  # records of our side that were timed beside the committed rates
+RATE_CPU_S = 60.0  # of the script, to the end of the ionic step
 UNDER_WAY, FAILED = "another process works on it", "the script failed"
 
 
-def campaign() -> Path:
-    """Folder of the finished quickstart whose structures and costs are compared."""
+def own_campaign() -> Path | None:
+    """Folder of a finished quickstart of this checkout, or the one that was named."""
     named = os.environ.get("PEROPASS_BENCH_CAMPAIGN")
     own = ROOT / "results" / "quickstart"
     if named:
         return Path(named)
-    return own if (own / "ranking.json").exists() else ROOT / "results" / "reference" / "quickstart"
+    return own if (own / "ranking.json").exists() else None
 
 
-def site() -> Path:
-    return campaign() / "smoke" / "CsPbBr3-cubic" / "001-CsX" / "V-CsX"
+def site(campaign: Path) -> Path:
+    return campaign / "smoke" / "CsPbBr3-cubic" / "001-CsX" / "V-CsX"
+
+
+def rate(candidate: str) -> dict | None:
+    """CPU seconds and SCF iterations of the script's first steps on the machine where ours was timed; None if not measured."""
+    file = (KEPT if own_campaign() else COMMITTED) / f"rate-{candidate}.json"
+    return json.loads(file.read_text()) if file.exists() else None
+
+
+def plain_cost(candidate: str, run: dict) -> float:
+    """Core-seconds of the script where ours was timed; where no rate was measured, those of its own machine."""
+    here = rate(candidate)
+    return (
+        run["cpu_s"] if here is None else run["scf_iterations"] * here["cpu_s"] / here["iterations"]
+    )
 
 
 def finished(candidate: str) -> dict | None:
@@ -53,11 +74,12 @@ def finished(candidate: str) -> dict | None:
 
 def records(candidate: str) -> tuple[PosesRecord, list[CalculationRecord]]:
     """The campaign's records of a row: its poses and every relaxed pose, in the order in which they were begun."""
+    folder = site(own_campaign() or TIMED) / candidate
     return (
-        read_record(site() / candidate / "poses.record.json", PosesRecord),
+        read_record(folder / "poses.record.json", PosesRecord),
         [
             read_record(path, CalculationRecord)
-            for path in sorted((site() / candidate).glob("k*/relax.record.json"))
+            for path in sorted(folder.glob("k*/relax.record.json"))
         ],
     )
 
@@ -99,23 +121,41 @@ def is_enough(candidate: str, times: float) -> bool:
 def compute(candidate: str, times: float) -> str:
     """Run the script, or continue its run; empty, or why there is no result."""
     KEPT.mkdir(parents=True, exist_ok=True)
-    record = site().parents[1] / "molecules" / candidate / "relax.record.json"
-    molecule = record.parent / json.loads(record.read_text())["final"]["file"]
-    script = [sys.executable, str(ROOT / "tests" / "bench" / "plain_script.py")]
-    socket = site() / "none" / "none" / "relax.final.extxyz"
-    most = times * ours(candidate)["core_s"]
-    arguments = [candidate, socket, KEPT / f"plain-{candidate}.json", molecule, most]
     with open(KEPT / f"plain-{candidate}.lock", "w", encoding="utf-8") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             return UNDER_WAY
-        done = subprocess.run(
-            [*script, *map(str, arguments)],
-            check=False,
-            env={**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
-        )
-    return "" if done.returncode == 0 else FAILED
+        out = KEPT / f"plain-{candidate}.json"
+        return "" if script(candidate, out, times * ours(candidate)["core_s"]) else FAILED
+
+
+def script(candidate: str, out: Path, most_cpu_s: float) -> bool:
+    """Whether the script ended well."""
+    place = site(own_campaign() or ROOT / "results" / "reference" / "quickstart")
+    record = place.parents[1] / "molecules" / candidate / "relax.record.json"
+    molecule = record.parent / json.loads(record.read_text())["final"]["file"]
+    socket = place / "none" / "none" / "relax.final.extxyz"
+    program = ROOT / "tests" / "bench" / "plain_script.py"
+    done = subprocess.run(
+        [sys.executable, *map(str, (program, candidate, socket, out, molecule, most_cpu_s))],
+        check=False,
+        env={**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
+    )
+    return done.returncode == 0
+
+
+def measure_rate(candidate: str) -> str:
+    """Time the script's first steps here, from the start; empty, or why there is no result."""
+    KEPT.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as folder:
+        out = Path(folder) / f"plain-{candidate}.json"
+        if not script(candidate, out, RATE_CPU_S):
+            return FAILED
+        run = json.loads(out.read_text())
+    found = {"candidate": candidate, "cpu_s": run["cpu_s"], "iterations": run["scf_iterations"]}
+    (KEPT / f"rate-{candidate}.json").write_text(json.dumps(found) + "\n")
+    return ""
 
 
 def told(candidate: str) -> str:
@@ -136,13 +176,25 @@ def told(candidate: str) -> str:
     )
 
 
+def rates(candidates: list[str]) -> int:
+    """0 all were measured, 1 some were not."""
+    reasons = {name: measure_rate(name) for name in candidates}
+    for name, reason in reasons.items():
+        file = KEPT / f"rate-{name}.json"
+        sys.stdout.write(reason and f"{name}: {reason}\n" or file.read_text())
+    return 1 if any(reasons.values()) else 0
+
+
 def main(arguments: list[str]) -> int:
     """0 all results are there, 1 some are not."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("names", nargs="*", default=list(CANDIDATES))
     parser.add_argument("--times", type=float, default=float("inf"), help="most cost, ours being 1")
     parser.add_argument("--list", action="store_true", help="compute nothing")
+    parser.add_argument("--rates", action="store_true", help="time an SCF iteration here instead")
     options = parser.parse_args(arguments)
+    if options.rates:
+        return rates(options.names)
     missing = 0
     for name in options.names:
         enough = options.list or is_enough(name, options.times)
