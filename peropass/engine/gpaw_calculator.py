@@ -110,8 +110,11 @@ def keywords(
     if energy.mode == "lcao":
         chosen |= {"basis": "dzp", "h": energy.grid_spacing_ang}
     else:
-        chosen |= {"gpts": grid_points(cell_ang, energy.grid_spacing_ang)}
-        chosen |= {"mixer": MIXER, "eigensolver": EIGENSOLVER}
+        chosen |= {
+            "gpts": grid_points(cell_ang, energy.grid_spacing_ang),
+            "mixer": MIXER,
+            "eigensolver": EIGENSOLVER,
+        }
     if energy.setups or ghosts:
         chosen["setups"] = {**energy.setups, **dict.fromkeys(ghosts, "ghost")}
     if energy.mode == "pw" and ghosts:
