@@ -15,7 +15,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from plain_runs import CANDIDATES, cost_to_energy, finished, ours, plain_cost
+from plain_runs import CANDIDATES, cost_to_energy, finished, ours, plain_cost, rate
 
 ROOT = Path(__file__).resolve().parents[2]
 TABLE = ROOT / "docs" / "benchmarks.json"
@@ -106,6 +106,10 @@ def table():
         for name, run in plain.items()
         if run and not run["converged"]
     ]
+    if unrated := [name for name in CANDIDATES if rate(name) is None]:
+        told.append(
+            f"{', '.join(unrated)}: the script's cost is that of another machine; python -m tests.bench.plain_runs --rates"
+        )
     rows = keep([row(name, run) for name, run in plain.items() if run])
     if rows:
         told.append(shown(rows))
