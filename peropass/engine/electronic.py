@@ -17,7 +17,7 @@ from typing import Protocol as Interface
 import numpy as np
 from ase import Atoms
 
-from peropass.engine import gpaw_calculator, paw_datasets
+from peropass.engine import gpaw_calculator, gpaw_speed, paw_datasets
 from peropass.engine.protocol import Protocol
 from peropass.errors import DeadlineReached, EngineError
 from peropass.units import HARTREE_EV
@@ -127,17 +127,15 @@ class GpawEngine:
         self, atoms: Atoms, looseness: float, with_forces: bool
     ) -> ElectronicResult:
         rung = gpaw_calculator.SCF_LADDER[self.rung_index]
-        if self.calculator is None:
-            self.calculator = self._fresh_calculator(rung, atoms)
-        self._iterations = 0
         bare = atoms.copy()
         bare.constraints = []
         if self.setting.spin_polarised and not bare.get_initial_magnetic_moments().any():
             bare.set_initial_magnetic_moments(_seeded_moments(bare))
+        if self.calculator is None:
+            self.calculator = self._fresh_calculator(rung, bare)
+        self._iterations = 0
         self._looseness = looseness
         energy = self._energy(bare)
-        if self.protocol.energy.mode == "pw":
-            gpaw_calculator.orthonormal_after_moves(self.calculator)
         free = self.calculator.get_potential_energy(bare, force_consistent=True)
         forces = self.calculator.get_forces(bare) if with_forces else np.zeros((len(bare), 3))
         return ElectronicResult(
@@ -194,6 +192,9 @@ class GpawEngine:
         stamp = f"{int(time.time())}-{self.rung_index}"
         calculator = gpaw_calculator.build(parameters, self.log_folder / f"gpaw-{stamp}.txt")
         calculator.hooks["scf_step"] = self._after_iteration
+        if self.protocol.energy.mode == "pw":
+            calculator.create_new_calculation(atoms)
+            gpaw_speed.quicken(calculator)
         return calculator
 
     def _after_iteration(self, context) -> None:

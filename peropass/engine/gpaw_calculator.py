@@ -221,26 +221,6 @@ def build(parameters: dict, txt: str | Path | None):
     return GPAW(**parameters, txt=str(txt) if txt else None)
 
 
-def orthonormal_after_moves(calculator) -> None:
-    """Let a plane-wave calculator orthonormalise its wave functions whenever it has moved them; asked twice, nothing more happens.
-
-    GPAW 26.7 moves the atomic parts of the wave functions with the atoms and makes the first density of the next SCF cycle from them as they
-    are, although they are neither orthogonal nor normalised any more. Where d electrons move (zinc) that density is worse than
-    a superposition of atoms.
-    """
-    ibzwfs = calculator.dft.ibzwfs
-    if getattr(ibzwfs, "orthonormal_after_moves", False):
-        return
-    move = ibzwfs.move
-
-    def moved(relpos_ac, atomdist) -> None:
-        move(relpos_ac, atomdist)
-        ibzwfs.orthonormalize()
-
-    ibzwfs.move = moved
-    ibzwfs.orthonormal_after_moves = True
-
-
 def valence_electrons(calculator) -> float:
     """Number of valence electrons that GPAW used for the last structure."""
     return float(calculator.dft.setups.nvalence)

@@ -293,6 +293,7 @@ def score_and_relax(
         method=settings.xtb,
         relax_steps=settings.xtb_steps,
         workers=workers,
+        known=[scores[k] for k in best],
     )
     for k, score in zip(best, relaxed, strict=True):
         scores[k] = score
@@ -313,6 +314,7 @@ def estimate_recall(
                 [placed.poses[index[identity]].atoms],
                 method=settings.xtb,
                 relax_steps=max(1, settings.xtb_steps),
+                known=[score],
             )[0]
         energies.append(score.energy_xtb_eV)
     known = [energy - best for energy in energies if energy is not None and best is not None]

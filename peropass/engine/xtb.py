@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import repeat
 from multiprocessing import get_context
 
@@ -57,6 +57,8 @@ class XtbScore:
         Whether `atoms` are relaxed; else they are the pose as it was placed.
     reason : str
         Method, steps, and why a relaxed geometry was refused.
+    as_placed : dict
+        Of a pose that was not relaxed: what the calculator found, for a relaxation that follows.
     """
 
     energy_xtb_eV: float | None
@@ -64,6 +66,7 @@ class XtbScore:
     reason: str
     method: str
     atoms: Atoms
+    as_placed: dict = field(default_factory=dict, repr=False, compare=False)
 
 
 class FrozenSlabXtb(Calculator):
@@ -78,6 +81,10 @@ class FrozenSlabXtb(Calculator):
         self._inner: Calculator | None = None
         self._repeated: Atoms | None = None
         self._offsets = np.zeros((0, 3))
+
+    def knows(self, atoms: Atoms, results: dict) -> None:
+        """Take over results that were computed for `atoms` before."""
+        self.atoms, self.results = atoms.copy(), dict(results)
 
     def calculate(self, atoms=None, properties=("energy",), system_changes=all_changes) -> None:
         from tblite.ase import TBLite
@@ -172,6 +179,7 @@ def score_poses(
     min_lateral_ang: float = MIN_LATERAL_ANG,
     relax_steps: int = 2,
     workers: int = 1,
+    known: Sequence[XtbScore] = (),
 ) -> list[XtbScore]:
     """Energy of each pose with its ligand relaxed for a few steps on the frozen slab.
 
@@ -185,6 +193,8 @@ def score_poses(
         Quasi-Newton steps of the ligand; 0 scores poses as they are placed.
     workers : int
         Processes among which the poses are shared; each wants a core of its own.
+    known : sequence of XtbScore
+        Earlier scores of the same poses, one for each: what they found as placed is not computed again.
 
     Raises
     ------
@@ -195,20 +205,26 @@ def score_poses(
         raise EngineError(f"cheap tier {method!r} is unknown; allowed: {', '.join(METHODS)}")
     if len({pose.get_chemical_formula() for pose in poses}) > 1:
         raise EngineError("poses of different composition cannot be compared by total energy")
-    scores = _score_all(poses, method, min_lateral_ang, relax_steps, workers)
+    known = known or [None] * len(poses)
+    scores = _score_all(poses, known, method, min_lateral_ang, relax_steps, workers)
     if poses and method != FALLBACK and all(s.energy_xtb_eV is None for s in scores):
-        scores = _score_all(poses, FALLBACK, min_lateral_ang, relax_steps, workers)
+        scores = _score_all(poses, known, FALLBACK, min_lateral_ang, relax_steps, workers)
     return scores
 
 
 def _score_all(
-    poses: Sequence[Atoms], method: str, min_lateral_ang: float, relax_steps: int, workers: int
+    poses: Sequence[Atoms],
+    known: Sequence[XtbScore | None],
+    method: str,
+    min_lateral_ang: float,
+    relax_steps: int,
+    workers: int,
 ) -> list[XtbScore]:
+    settings = (method, min_lateral_ang, relax_steps)
     if workers == 1 or len(poses) < 2:
-        return [_score(pose, method, min_lateral_ang, relax_steps) for pose in poses]
+        return [_score(*pair, *settings) for pair in zip(poses, known, strict=True)]
     with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-        rest = (repeat(value) for value in (method, min_lateral_ang, relax_steps))
-        return list(pool.map(_score, poses, *rest))
+        return list(pool.map(_score, poses, known, *(repeat(value) for value in settings)))
 
 
 def upper_part(pose: Atoms, layers: int = SCORED_LAYERS) -> np.ndarray:
@@ -246,7 +262,9 @@ def describe(method: str, poses: Sequence[Atoms], min_lateral_ang: float = MIN_L
     return f"{method}, {words}, frozen slab" + (f" of {SCORED_LAYERS} layers" if cut else "")
 
 
-def _score(pose: Atoms, method: str, min_lateral_ang: float, relax_steps: int) -> XtbScore:
+def _score(
+    pose: Atoms, known: XtbScore | None, method: str, min_lateral_ang: float, relax_steps: int
+) -> XtbScore:
     part = upper_part(pose)
     start = pose[part]
     start.set_constraint()
@@ -254,6 +272,8 @@ def _score(pose: Atoms, method: str, min_lateral_ang: float, relax_steps: int) -
     trial = start.copy()
     trial.set_constraint(FixAtoms(np.setdiff1d(np.arange(len(trial)), ligand)))
     trial.calc = FrozenSlabXtb(method, min_lateral_ang)
+    if known is not None and known.method == method and known.as_placed:
+        trial.calc.knows(trial, known.as_placed)
     kept = pose.copy()
     try:
         first = float(trial.get_potential_energy())
@@ -264,7 +284,8 @@ def _score(pose: Atoms, method: str, min_lateral_ang: float, relax_steps: int) -
         reason = f"{method}: force {start_force:.1f} > {MAX_FORCE_EV_PER_ANG:.0f} eV/A as placed"
         return XtbScore(None, False, reason, method, kept)
     if relax_steps <= 0:
-        return XtbScore(first, False, f"{method}: scored as placed", method, kept)
+        found = dict(trial.calc.results)
+        return XtbScore(first, False, f"{method}: scored as placed", method, kept, found)
     try:
         optimiser = BFGS(trial, logfile=None, maxstep=MAX_STEP_ANG)
         optimiser.H0 = _start_hessian(trial, ligand)

@@ -5,7 +5,7 @@ import pytest
 from ase import Atoms
 from tiny import protocol, tiny_slab
 
-from peropass.engine import gpaw_calculator
+from peropass.engine import gpaw_calculator, gpaw_speed
 from peropass.engine.electronic import GpawEngine, Setting
 
 pytestmark = pytest.mark.gpaw
@@ -45,6 +45,35 @@ def test_warm_and_fresh_starts_agree(tmp_path, slab):
     assert (moved.rung, fresh.rung) == ("defaults", "defaults")
 
 
+def energies_and_forces(folder) -> tuple[list[float], np.ndarray]:
+    cycle = engine(folder, slab=True)
+    found = [cycle.evaluate(atoms) for atoms in shaken(tiny_slab(), 1)]
+    return [result.electronic_eV for result in found], np.array([r.forces for r in found])
+
+
+@pytest.mark.parametrize("most", [gpaw_speed.MOST_PHASES_BYTES, 0], ids=["kept", "too many"])
+def test_phases_that_are_kept_change_no_number(tmp_path, monkeypatch, most):
+    """The same SCF iterations to rounding, so far closer than the tolerances of the cycle; also after a move."""
+    monkeypatch.setattr(gpaw_speed, "MOST_PHASES_BYTES", most)
+    energies, forces = energies_and_forces(tmp_path / "ours")
+    monkeypatch.setattr(gpaw_speed, "keep_phases", lambda calculator: None)
+    alone, by_gpaw = energies_and_forces(tmp_path / "gpaw")
+    assert energies == pytest.approx(alone, abs=1e-7)
+    assert np.abs(forces - by_gpaw).max() < 1e-6
+
+
+def test_phases_are_kept_unless_they_are_too_many(tmp_path, monkeypatch):
+    def kept(folder) -> bool:
+        cycle = engine(folder)
+        cycle.evaluate(zinc_bromide(), looseness=10.0, forces=False)
+        charges = cycle.calculator.dft.pot_calc.poisson_solver.ghat_aLh
+        return charges._lfc.emiGR_Ga is not None
+
+    assert kept(tmp_path / "few")
+    monkeypatch.setattr(gpaw_speed, "MOST_PHASES_BYTES", 1000)
+    assert not kept(tmp_path / "many")
+
+
 def iterations_after_moves(folder) -> int:
     cycle = engine(folder)
     return sum(cycle.evaluate(atoms).scf_iterations for atoms in shaken(zinc_bromide(), 3)[1:])
@@ -52,7 +81,7 @@ def iterations_after_moves(folder) -> int:
 
 def test_orthonormal_wave_functions_save_iterations(tmp_path, monkeypatch):
     ours = iterations_after_moves(tmp_path / "ours")
-    monkeypatch.setattr(gpaw_calculator, "orthonormal_after_moves", lambda calculator: None)
+    monkeypatch.setattr(gpaw_speed, "orthonormal_after_moves", lambda calculator: None)
     assert ours < iterations_after_moves(tmp_path / "without")
 
 
@@ -61,7 +90,7 @@ def charge_after_a_move(folder) -> float:
     first, second = shaken(zinc_bromide(), 1)
     cycle = engine(folder)
     cycle.evaluate(first)
-    gpaw_calculator.orthonormal_after_moves(cycle.calculator)  # asked again: nothing more happens
+    gpaw_speed.orthonormal_after_moves(cycle.calculator)  # asked again: nothing more happens
     dft = cycle.calculator.dft
     dft.move_atoms(second)
     compensation = dft.density.calculate_compensation_charge_coefficients()
@@ -71,7 +100,7 @@ def charge_after_a_move(folder) -> float:
 
 def test_the_first_density_after_a_move_is_neutral(tmp_path, monkeypatch):
     assert charge_after_a_move(tmp_path / "ours") == pytest.approx(0.0, abs=1e-4)
-    monkeypatch.setattr(gpaw_calculator, "orthonormal_after_moves", lambda calculator: None)
+    monkeypatch.setattr(gpaw_speed, "orthonormal_after_moves", lambda calculator: None)
     assert abs(charge_after_a_move(tmp_path / "without")) > 1e-2
 
 

@@ -100,6 +100,26 @@ def test_only_the_ligand_moves_and_downhill():
     assert "GFN1-xTB" in relaxed.reason
 
 
+def test_a_pose_that_was_scored_is_not_evaluated_again_as_placed(monkeypatch):
+    pose = adsorbate()
+    evaluated = []
+    calculate = xtb.FrozenSlabXtb.calculate
+
+    def counting(self, atoms=None, *rest):
+        evaluated.append(atoms.positions.copy())
+        calculate(self, atoms, *rest)
+
+    monkeypatch.setattr(xtb.FrozenSlabXtb, "calculate", counting)
+    (alone,) = xtb.score_poses([pose], relax_steps=2)
+    first, *later = evaluated
+    evaluated.clear()
+    placed = xtb.score_poses([pose], relax_steps=0)
+    (after,) = xtb.score_poses([pose], relax_steps=2, known=placed)
+    assert after.energy_xtb_eV == pytest.approx(alone.energy_xtb_eV, abs=1e-4)
+    assert len(evaluated) == 1 + len(later)
+    assert [np.array_equal(positions, first) for positions in evaluated] == [True, False, False]
+
+
 @pytest.mark.parametrize(
     ("change", "words"),
     [
