@@ -4,8 +4,8 @@
     peropass convergence                              all of it, cheapest first
     peropass convergence --ladder box --probe kx      one ladder of one probe
 
-Every single point is a record of its own, so a run that was killed goes on with the first point that is missing, and several processes
-share the work. After each ladder the pages and the block `measured` of the error model are written again from all finished points.
+Every point is a record of its own, so a run that was killed goes on with the first point that is missing, and several processes
+share the work. Points that stand in results/reference/convergence are taken from there. After each ladder the pages and the block `measured` of the error model are written again from all finished points.
 """
 
 from __future__ import annotations
@@ -40,9 +40,10 @@ from peropass.validation import load_yaml, validated
 DEFAULT = "config/convergence.yaml"
 POINTS = Path("results/convergence/points")
 REFERENCE = Path("results/reference")
+COMMITTED = REFERENCE / "convergence"  # points that were published: never computed again
 DOCS = Path("docs")
 LATERAL = "lateral_cell"  # its last rung is relaxed again, by the campaign that `larger_cell` names
-LADDERS = ("cutoff", "k_points", "vacuum", "box", "layers", "copies", LATERAL)
+LADDERS = ("cutoff", "k_points", "relaxed_mesh", "vacuum", "box", "layers", "copies", LATERAL)
 MACHINE_WRITTEN = "# --- below: written by `peropass convergence`, not by hand ---\n"
 
 Bindings = dict[str, dict[str, dict[str, float]]]  # ladder -> probe -> rung as text -> eV
@@ -57,6 +58,7 @@ class Ladder(_Closed):
     rungs: list[float] = Field(min_length=2, description="coarse to fine")
     serves: dict[Name, float] = Field(description="protocol -> rung that it works at")
     fixed_structure: bool = False
+    term: str = Field(default="", description="error term that it measures; default: its own name")
 
 
 class Plan(_Closed):
@@ -205,7 +207,7 @@ class Climb:
             ladder_jobs.record_of(point, self.folder): ladder_jobs.expected_core_s(point)
             for rung in self.rungs
             for point in self.points(rung)
-            if ladder_jobs.finished(point, self.folder) is None
+            if self._finished(point) is None
         }
         return sum(missing.values())
 
@@ -223,7 +225,9 @@ class Climb:
         for rung in self.rungs:
             for point in self.points(rung):
                 command = f"peropass convergence --ladder {self.ladder} --probe {self.probe}"
-                record = ladder_jobs.run(point, self.probe, self.folder, command)
+                record = self._finished(point)
+                if record is None or record.status != "ok":
+                    record = ladder_jobs.run(point, self.probe, self.folder, command)
                 if record.status != "ok":
                     good = False
                     _say(f"{self.ladder} {self.probe} {rung:g} {point.species}: {record.status}, {record.reason}")  # fmt: skip
@@ -232,15 +236,18 @@ class Climb:
                 _say(f"{self.ladder} {self.probe} {rung:g}: {value:.4f} eV")
         return good
 
-    def binding(self, rung: float) -> float | None:
-        """E(loaded) - E(socket) - E(molecule) of one rung at the smooth number of plane waves, eV; None while one is missing or not ok."""
+    def _finished(self, point) -> CalculationRecord | None:
         from peropass.engine import ladder_jobs
 
+        return ladder_jobs.finished(point, self.folder) or ladder_jobs.finished(point, COMMITTED)
+
+    def binding(self, rung: float) -> float | None:
+        """E(loaded) - E(socket) - E(molecule) of one rung at the smooth number of plane waves, eV; None while one is missing or not ok."""
         if rung == self.relaxed_rung:
             return relaxed_binding(self.plan, self.probe)
         energies = {}
         for point in self.points(rung):
-            record = ladder_jobs.finished(point, self.folder)
+            record = self._finished(point)
             if record is None or record.status != "ok" or record.energy is None:
                 return None
             energies[point.species] = smooth_total_eV(record) / point.copies
@@ -257,23 +264,32 @@ def _cheapest_first(climbs: list[Climb]) -> list[Climb]:
 
 
 def merged(plan: Plan, climbs: list[Climb]) -> Bindings:
-    """What docs/convergence.json holds, with everything that is finished here put over it."""
+    """What docs/convergence.json holds, with everything that is finished here put over it.
+
+    Nothing of a probe stays whose structures were replaced since: rungs of two structures make no ladder.
+    """
     path = DOCS / "convergence.json"
     known = json.loads(path.read_text())["ladders"] if path.exists() else {}
-    found: Bindings = {
+    committed: Bindings = {name: known.get(name, {}).get("bindings", {}) for name in plan.ladders}
+    here: Bindings = {name: {} for name in plan.ladders}
+    for climb in climbs:
+        if found := climb.bindings():
+            here[climb.ladder][climb.probe] = found
+    firsts = {name: str(ladder.rungs[0]) for name, ladder in plan.ladders.items()}
+    replaced = analysis.replaced(committed, here, firsts)
+    for probe in sorted(replaced):
+        _say(f"{probe}: its structures were replaced, earlier rungs of it are dropped")
+    kept = {
+        name: {probe: rungs for probe, rungs in probes.items() if probe not in replaced}
+        for name, probes in committed.items()
+    }
+    return {
         name: {
-            probe: dict(rungs) for probe, rungs in known.get(name, {}).get("bindings", {}).items()
+            probe: {**kept[name].get(probe, {}), **here[name].get(probe, {})}
+            for probe in (*kept[name], *(p for p in here[name] if p not in kept[name]))
         }
         for name in plan.ladders
     }
-    for climb in climbs:
-        here = climb.bindings()
-        if here:
-            found[climb.ladder][climb.probe] = {
-                **found[climb.ladder].get(climb.probe, {}),
-                **here,
-            }
-    return found
 
 
 def relaxed(plan: Plan, protocol: Protocol, probe: str, folder: Path):
@@ -343,22 +359,25 @@ def write_pages(plan: Plan, bindings: Bindings) -> None:
             probe: {float(rung): value for rung, value in found.items()}
             for probe, found in bindings[name].items()
         }
-        terms = {}
+        terms, measures = {}, ladder.term or name
         for protocol, rung in ladder.serves.items():
             term = analysis.measured(numbers, ladder.rungs, rung)
             if term is None:
                 continue
-            assumed = load_error_model(ERROR_MODEL_FILE, protocol, measured=False).terms.get(name)
+            assumed = load_error_model(ERROR_MODEL_FILE, protocol, measured=False).terms.get(
+                measures
+            )
             reason = analysis.kept_out(
                 term, ladder.fixed_structure, assumed.sigma_eV if assumed else None
             )
             terms[protocol] = {**term.__dict__, "kept_out": reason}
             if not reason:
-                entering.setdefault(protocol, {})[name] = _entry(plan, name, ladder, term)
+                entering.setdefault(protocol, {})[measures] = _entry(plan, name, ladder, term)
         ladders[name] = {
             "unit": ladder.unit,
             "rungs": ladder.rungs,
             "fixed_structure": ladder.fixed_structure,
+            "term": measures,
             "bindings": bindings[name],
             "terms": terms,
         }

@@ -30,6 +30,32 @@ class Measured:
     reference: float
 
 
+def replaced(
+    committed: Mapping[str, Mapping[str, Mapping[str, float]]],
+    here: Mapping[str, Mapping[str, Mapping[str, float]]],
+    firsts: Mapping[str, str],
+) -> set[str]:
+    """Probes whose committed rungs belong to other structures than those of today.
+
+    The first rung of a ladder is the campaign itself, so that another energy there means another structure.
+
+    Parameters
+    ----------
+    committed, here : mapping
+        Ladder -> probe -> rung -> binding energy, eV.
+    firsts : mapping
+        Ladder -> its first rung.
+    """
+    return {
+        probe
+        for ladder, first in firsts.items()
+        for probe, found in here.get(ladder, {}).items()
+        if first in found
+        and abs(committed.get(ladder, {}).get(probe, found).get(first, found[first]) - found[first])
+        > NOISE_EV
+    }
+
+
 def shifts(
     bindings: Mapping[str, Mapping[float, float]], rung: float, reference: float
 ) -> dict[str, float]:

@@ -7,7 +7,8 @@ from pathlib import Path
 
 UNITS = {
     "cutoff": "plane-wave cutoff, eV",
-    "k_points": "k-points per axis of the sqrt2 cell",
+    "k_points": "k-points per axis of the sqrt2 cell (structures fixed)",
+    "relaxed_mesh": "k-points per axis of the sqrt2 cell (slabs relaxed)",
     "vacuum": "vacuum added to the slab cell, A",
     "box": "vacuum around the molecule, A",
     "layers": "atomic layers (structures fixed)",
@@ -47,7 +48,7 @@ def page(found: dict) -> str:
         "# Convergence",
         "",
         "Made by `make convergence` (`config/convergence.yaml`); numbers in [convergence.json](convergence.json). Binding energies in eV, from single points",
-        f"on structures relaxed at the protocol `{found['protocol']}` ({found['host']}, {found['termination']}, {found['site']}). The terms that rank stand in",
+        f"on structures relaxed at the protocol `{found['protocol']}` ({found['host']}, {found['termination']}, {found['site']}) where nothing else is said. The terms that rank stand in",
         "`config/error-model.yaml`; its block `measured` is written from these tables and replaces what is assumed.",
     ]
     for name, ladder in found["ladders"].items():
@@ -68,7 +69,7 @@ def page(found: dict) -> str:
                 + (
                     f"Not in the error model: {term['kept_out']}."
                     if term["kept_out"]
-                    else "In the error model."
+                    else f"In the error model as `{ladder['term']}`."
                 ),
             ]
     lines += ["", "## Planned", ""]

@@ -13,7 +13,8 @@ PEROPASS_BENCH_CAMPAIGN names the campaign folder from which the relaxed socket,
 results/quickstart where it is finished, else results/reference/quickstart, and for our costs the timed run of it in results/reference/bench).
 
 Machines differ by a factor of two, and a run of the script is too long to be repeated with each of ours. Its SCF iterations are exact, so its cost
-where ours was timed is their number times what one of them costs there: `--rates` runs the first ionic steps of each candidate.
+where ours was timed is their number times what one of them costs there: `--rates` runs the first ionic steps of each candidate. Asked before and after
+ours, it adds up, which takes out the drift of a machine that others use too.
 """
 
 import argparse
@@ -146,15 +147,21 @@ def script(candidate: str, out: Path, most_cpu_s: float) -> bool:
 
 
 def measure_rate(candidate: str) -> str:
-    """Time the script's first steps here, from the start; empty, or why there is no result."""
+    """Time the script's first steps here, from the start, and add that to what was measured before; empty, or why there is no result."""
     KEPT.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / f"plain-{candidate}.json"
         if not script(candidate, out, RATE_CPU_S):
             return FAILED
         run = json.loads(out.read_text())
-    found = {"candidate": candidate, "cpu_s": run["cpu_s"], "iterations": run["scf_iterations"]}
-    (KEPT / f"rate-{candidate}.json").write_text(json.dumps(found) + "\n")
+    file = KEPT / f"rate-{candidate}.json"
+    before = json.loads(file.read_text()) if file.exists() else {"cpu_s": 0.0, "iterations": 0}
+    found = {
+        "candidate": candidate,
+        "cpu_s": round(before["cpu_s"] + run["cpu_s"], 1),
+        "iterations": before["iterations"] + run["scf_iterations"],
+    }
+    file.write_text(json.dumps(found) + "\n")
     return ""
 
 

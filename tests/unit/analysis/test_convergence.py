@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from peropass.analysis.convergence import NOISE_EV, measured, shifts
+from peropass.analysis.convergence import NOISE_EV, measured, replaced, shifts
 from peropass.analysis.uncertainty import load_error_model
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -49,6 +49,26 @@ def test_nothing_is_measured_from_one_rung_or_from_an_unknown_one():
     assert measured({}, RUNGS, 300) is None
 
 
+def test_a_probe_with_another_energy_at_the_first_rung_has_other_structures():
+    committed = {
+        "cutoff": {
+            "kx": {"300": -2.4432, "450": -2.4420},
+            "topo": {"300": -1.2927, "450": -1.2844},
+        },
+        "copies": {"kx": {"1": -2.4432, "2": -2.6290}},
+    }
+    first = {"cutoff": "300", "copies": "1"}
+    assert replaced(committed, committed, first) == set()
+    noise = {"cutoff": {"topo": {"300": -1.2931}}}
+    assert replaced(committed, noise, first) == set()
+    lower = {"cutoff": {"kx": {"300": -2.4835}, "topo": {"300": -1.2927}}}
+    assert replaced(committed, lower, first) == {"kx"}
+    new_ladder = {"box": {"topo": {"4": -1.2}}}
+    assert replaced(committed, new_ladder, {**first, "box": "4"}) == set()
+    finer = {"cutoff": {"kx": {"450": -2.5}}}
+    assert replaced(committed, finer, first) == set()
+
+
 def test_probes_without_both_ends_are_left_out():
     bindings = ladder((-1.0, -1.03, -1.05)) | {"half": {300.0: -9.0}}
     assert set(shifts(bindings, 300, 450)) == {"p0"}
@@ -57,11 +77,12 @@ def test_probes_without_both_ends_are_left_out():
 def test_measured_terms_of_the_shipped_model_are_those_of_the_committed_ladders():
     """config/error-model.yaml says `measured` only of numbers that stand in docs/convergence.json."""
     ladders = json.loads((ROOT / "docs" / "convergence.json").read_text())["ladders"]
+    behind = {ladder["term"]: ladder["terms"] for ladder in ladders.values() if ladder["terms"]}
     for protocol in ("smoke", "screen", "production"):
         model = load_error_model(ROOT / "config" / "error-model.yaml", protocol)
         for name, term in model.terms.items():
             if term.origin != "measured":
                 continue
-            found = ladders[name]["terms"][protocol]
+            found = behind[name][protocol]
             assert term.sigma_eV == pytest.approx(found["sigma_eV"], abs=5e-4), (protocol, name)
             assert term.common == pytest.approx(found["common"], abs=0.01), (protocol, name)

@@ -1,5 +1,7 @@
 """A rung changes one setting of one side and nothing else."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from ase import Atoms
@@ -30,7 +32,15 @@ def by_name(start, ladder, rung):
 
 @pytest.mark.parametrize(
     ("ladder", "rung"),
-    [("cutoff", 300), ("k_points", 1), ("vacuum", 0), ("box", 4), ("layers", 3), ("copies", 1)],
+    [
+        ("cutoff", 300),
+        ("k_points", 1),
+        ("relaxed_mesh", 1),
+        ("vacuum", 0),
+        ("box", 4),
+        ("layers", 3),
+        ("copies", 1),
+    ],
 )
 def test_the_first_rung_is_the_campaign_itself(start, ladder, rung):
     found = by_name(start, ladder, rung)
@@ -38,6 +48,7 @@ def test_the_first_rung_is_the_campaign_itself(start, ladder, rung):
     assert np.array_equal(found["molecule"].atoms.positions, start.molecule.positions)
     assert {p.protocol.settings_hash for p in found.values()} == {SMOKE.settings_hash}
     assert found["socket"].setting.kpts == (1, 1, 1)
+    assert not any(point.relax for point in found.values())
 
 
 def test_the_cutoff_changes_for_all_three(start):
@@ -49,6 +60,19 @@ def test_k_points_change_for_slabs_alone(start):
     found = by_name(start, "k_points", 2)
     assert found["loaded"].setting.kpts == found["socket"].setting.kpts == (2, 2, 1)
     assert found["molecule"].setting.kpts == (1, 1, 1)
+
+
+def test_slabs_are_relaxed_again_on_the_finer_mesh_and_molecules_are_not(start):
+    found = by_name(start, "relaxed_mesh", 2)
+    fixed = by_name(start, "k_points", 2)
+    assert {name: point.relax for name, point in found.items()} == {
+        "loaded": True, "socket": True, "molecule": False,
+    }  # fmt: skip
+    for name, point in found.items():
+        assert point.setting == fixed[name].setting
+        assert (
+            ladder_jobs.record_of(point, Path("p")) == ladder_jobs.record_of(fixed[name], Path("p"))
+        ) is not point.relax
 
 
 def test_vacuum_grows_above_the_slab(start):
