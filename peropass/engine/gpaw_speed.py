@@ -5,6 +5,8 @@ Both changes reach into GPAW's own objects; docs/benchmarks.md has what each of 
 
 from __future__ import annotations
 
+import numpy as np
+
 MOST_PHASES_BYTES = 256 * 2**20  # of one rank; larger cells leave them to be made on the way
 BLOCK_BYTES = 2**20  # stays in the cache of a core
 
@@ -49,6 +51,28 @@ def keep_phases(calculator) -> None:
         return
     n_vectors, n_functions = len(functions.Y_GL), functions.nI
     functions.blocksize = max(100, BLOCK_BYTES // (16 * max(n_functions, 1)))
-    if 16 * n_vectors * len(functions.pos_av) <= MOST_PHASES_BYTES:
+    if 16 * n_vectors * len(functions.pos_av) > MOST_PHASES_BYTES:
+        return
+    place = functions.set_positions
+
+    def placed(relpos_ac, atomdist) -> None:
+        functions.save_memory = (
+            True  # else GPAW makes them with four arrays of that size on the way
+        )
+        place(relpos_ac, atomdist)
+        functions.emiGR_Ga = _phases(functions)
         functions.save_memory = False
-        functions.set_positions(charges.relpos_ac, layout.atomdist)
+
+    functions.set_positions = placed
+    placed(charges.relpos_ac, layout.atomdist)
+
+
+def _phases(functions) -> np.ndarray:
+    """exp(-iG.R), one column per atom, times the phase of the k-point."""
+    phases = np.empty((len(functions.G_plus_k_Gv), len(functions.pos_av)), complex)
+    for atom, position in enumerate(functions.pos_av):
+        angle = functions.G_plus_k_Gv @ position
+        phases[:, atom].real = np.cos(angle)
+        phases[:, atom].imag = -np.sin(angle)
+        phases[:, atom] *= functions.eikR_a[atom]
+    return phases
