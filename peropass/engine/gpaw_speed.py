@@ -56,9 +56,8 @@ def keep_phases(calculator) -> None:
     place = functions.set_positions
 
     def placed(relpos_ac, atomdist) -> None:
-        functions.save_memory = (
-            True  # else GPAW makes them with four arrays of that size on the way
-        )
+        # GPAW would make them with four arrays of that size on the way
+        functions.save_memory = True
         place(relpos_ac, atomdist)
         functions.emiGR_Ga = _phases(functions)
         functions.save_memory = False
