@@ -81,7 +81,8 @@ def cost_model(path: Path = COST_MODEL_FILE) -> CostModel:
 class Size:
     """What the cost of a cell depends on.
 
-    `kpoints` counts irreducible points, `spins` is 1 or 2, `repeats` counts equal calculations in one job. `hybrid`: with
+    `kpoints` counts irreducible points; one means Gamma alone, where wave functions are real, elsewhere each is complex and counts
+    twice. `spins` is 1 or 2, `repeats` counts equal calculations in one job. `hybrid`: with
     hybrid eigenvalues, which hold all wave functions on the grid as well.
     """
 
@@ -98,7 +99,7 @@ class Size:
     def features(self) -> tuple[float, float, float]:
         """Grid, grid times bands, grid times bands squared, in the units of the cost model."""
         grid = self.volume_ang3 / 1000 * (self.ecut_eV / 300) ** 1.5
-        states = self.kpoints * self.spins
+        states = self.kpoints * self.spins * (2 if self.kpoints > 1 else 1)
         return grid, grid * self.n_bands * states / 100, grid * self.n_bands**2 * states / 1e4
 
 
