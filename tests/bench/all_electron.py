@@ -4,7 +4,7 @@
 
 An independent route to the values of `peropass validate`: another basis, all electrons, no PAW dataset. Needs the program `elk-lapw` (Debian package of that name, GPL-3)
 and its species files; three to ten core-minutes per volume. Prints both curves in meV and the lattice constant of a Birch-Murnaghan fit to each.
-A volume whose folder holds a finished run is not run again. Elk's SCF is delicate here: of thirteen runs one did not converge and one settled thousands of eV off; both are refused.
+A volume whose folder holds a finished run is not run again. Elk's SCF is delicate here: of fourteen runs one did not converge and one settled thousands of eV off; both are refused.
 """
 
 import argparse
